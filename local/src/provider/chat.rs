@@ -1,0 +1,232 @@
+//! `POST /v1/chat/completions`, buffered and streamed.
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::behaviour::Behaviour;
+use super::reply::{CREATED_S, Reply, Step, error_body};
+
+/// The most choices the real provider makes for one request.
+const CHOICES_MAX: u64 = 128;
+
+/// How much the models that fail midway send before they do.
+const WORDS_BEFORE_FAILURE: usize = 3;
+
+/// 112 chunks of 62,500 bytes are 7 MB: over the 6 MB a buffered function may answer.
+const HUGE_CHUNKS: usize = 112;
+const HUGE_CHUNK_BYTES: usize = 62_500;
+
+/// A request that was found well formed.
+struct Chat {
+    id: String,
+    model: String,
+    stream: bool,
+    include_usage: bool,
+    choices: usize,
+    prompt_words: usize,
+    words: Vec<String>,
+    finish_reason: &'static str,
+}
+
+/// The reply to one request body; `number` becomes the id of the completion.
+pub(crate) fn reply(body: &Value, number: u64) -> Reply {
+    let chat = match Chat::parse(body, number) {
+        Ok(chat) => chat,
+        Err(reply) => return *reply,
+    };
+    let behaviour = Behaviour::of(&chat.model);
+    if let Some(refusal) = behaviour.refusal(&chat.model) {
+        return refusal;
+    }
+    let reply = if chat.stream { chat.streamed(behaviour) } else { chat.buffered(behaviour) };
+    Reply { start: behaviour.start(), ..reply }
+}
+
+impl Chat {
+    fn parse(body: &Value, number: u64) -> Result<Self, Box<Reply>> {
+        let invalid = |param: &str, message: &str| Box::new(Reply::invalid(param, message));
+        let Some(model) = body["model"].as_str() else {
+            return Err(invalid("model", "you must provide a model parameter"));
+        };
+        let Some(messages) = body["messages"].as_array().filter(|list| !list.is_empty()) else {
+            return Err(invalid("messages", "Missing required parameter: 'messages'."));
+        };
+        let choices = match &body["n"] {
+            Value::Null => Some(1),
+            n => n.as_u64().filter(|n| (1..=CHOICES_MAX).contains(n)),
+        };
+        let Some(choices) = choices.and_then(|n| usize::try_from(n).ok()) else {
+            return Err(invalid("n", "Invalid 'n': expected an integer from 1 to 128."));
+        };
+        let mut words = words_for(model, messages);
+        let limit = [&body["max_completion_tokens"], &body["max_tokens"]]
+            .into_iter()
+            .find_map(Value::as_u64)
+            .and_then(|limit| usize::try_from(limit).ok());
+        let cut = limit.is_some_and(|limit| limit < words.len());
+        words.truncate(limit.unwrap_or(usize::MAX));
+        Ok(Self {
+            id: format!("chatcmpl-stand-in-{number}"),
+            model: model.to_owned(),
+            stream: body["stream"].as_bool().unwrap_or(false),
+            include_usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            choices,
+            prompt_words: messages.iter().map(|m| text(m).split_whitespace().count()).sum(),
+            words,
+            finish_reason: if cut { "length" } else { "stop" },
+        })
+    }
+
+    fn buffered(&self, behaviour: Behaviour) -> Reply {
+        let whole = || Reply::json(StatusCode::OK, &self.completion());
+        match behaviour {
+            Behaviour::Breaks => whole().half_then(Step::Cut),
+            Behaviour::BreaksAtOnce => Reply { steps: vec![Step::Pause, Step::Cut], ..whole() },
+            Behaviour::StallsMidway => whole().half_then(Step::Hang),
+            Behaviour::Empty => Reply::empty(),
+            Behaviour::ErrorEvent => Reply::json(StatusCode::OK, &late_error()),
+            Behaviour::Rubbish => Reply::bytes("application/json", Bytes::from_static(RUBBISH)),
+            Behaviour::NoChoices => {
+                let mut completion = self.completion();
+                completion["choices"] = json!([]);
+                Reply::json(StatusCode::OK, &completion)
+            }
+            _ => whole(),
+        }
+    }
+
+    fn completion(&self) -> Value {
+        let choices: Vec<Value> = (0..self.choices)
+            .map(|index| {
+                json!({"index": index, "finish_reason": self.finish_reason, "logprobs": null,
+                       "message": {"role": "assistant", "refusal": null,
+                                   "content": self.words.concat()}})
+            })
+            .collect();
+        json!({"id": self.id, "object": "chat.completion", "created": CREATED_S,
+               "model": self.model, "choices": choices, "usage": self.usage(),
+               "system_fingerprint": "fp_stand_in"})
+    }
+
+    fn streamed(&self, behaviour: Behaviour) -> Reply {
+        let mut steps = self.each_choice(&json!({"role": "assistant", "content": ""}));
+        let some = WORDS_BEFORE_FAILURE;
+        match behaviour {
+            Behaviour::Empty => steps.clear(),
+            Behaviour::Rubbish => steps = vec![Step::Send(Bytes::from_static(RUBBISH_EVENTS))],
+            Behaviour::NoChoices => steps = vec![self.chunk(&json!([])), done()],
+            Behaviour::BreaksAtOnce => steps.extend([Step::Pause, Step::Cut]),
+            Behaviour::StallsMidway => {
+                steps.extend(self.word_steps(some));
+                steps.push(Step::Hang);
+            }
+            Behaviour::Breaks => {
+                steps.extend(self.word_steps(some));
+                let half = Bytes::from_static(br#"data: {"id":"chatcmpl-stand-in","obj"#);
+                steps.extend([Step::Pause, Step::Send(half), Step::Pause, Step::Cut]);
+            }
+            Behaviour::ErrorEvent => {
+                steps.extend(self.word_steps(2));
+                steps.push(event(&late_error()));
+            }
+            _ => {
+                steps.extend(self.word_steps(usize::MAX));
+                steps.extend(self.end());
+            }
+        }
+        if behaviour == Behaviour::NoDone {
+            steps.pop();
+        }
+        Reply::events(steps)
+    }
+
+    /// A pause and a chunk for each of the first `count` words.
+    fn word_steps(&self, count: usize) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for word in self.words.iter().take(count) {
+            steps.push(Step::Pause);
+            steps.extend(self.each_choice(&json!({ "content": word })));
+        }
+        steps
+    }
+
+    fn each_choice(&self, delta: &Value) -> Vec<Step> {
+        (0..self.choices).map(|index| self.chunk(&choice(index, delta, &Value::Null))).collect()
+    }
+
+    fn end(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = (0..self.choices)
+            .map(|index| self.chunk(&choice(index, &json!({}), &json!(self.finish_reason))))
+            .collect();
+        if self.include_usage {
+            let mut last = self.chunk_body(&json!([]));
+            last["usage"] = self.usage();
+            steps.push(event(&last));
+        }
+        steps.push(done());
+        steps
+    }
+
+    fn chunk(&self, choices: &Value) -> Step {
+        event(&self.chunk_body(choices))
+    }
+
+    fn chunk_body(&self, choices: &Value) -> Value {
+        let mut body = json!({"id": self.id, "object": "chat.completion.chunk",
+                              "created": CREATED_S, "model": self.model, "choices": choices,
+                              "system_fingerprint": "fp_stand_in"});
+        if self.include_usage {
+            body["usage"] = Value::Null;
+        }
+        body
+    }
+
+    fn usage(&self) -> Value {
+        let completion = self.words.len().saturating_mul(self.choices);
+        json!({"prompt_tokens": self.prompt_words, "completion_tokens": completion,
+               "total_tokens": self.prompt_words.saturating_add(completion)})
+    }
+}
+
+const RUBBISH: &[u8] = b"<html><body>504 upstream timed out</body></html>";
+const RUBBISH_EVENTS: &[u8] = b"data: <html>\n\ndata: 504 upstream timed out\n\n";
+
+fn late_error() -> Value {
+    let message = "the model overloaded on host inference-7.internal";
+    error_body("server_error", &Value::Null, message)
+}
+
+fn choice(index: usize, delta: &Value, finish_reason: &Value) -> Value {
+    json!([{"index": index, "delta": delta, "logprobs": null, "finish_reason": finish_reason}])
+}
+
+fn event(body: &Value) -> Step {
+    Step::Send(format!("data: {body}\n\n").into())
+}
+
+fn done() -> Step {
+    Step::Send(Bytes::from_static(b"data: [DONE]\n\n"))
+}
+
+/// What the model says, one streamed word per element: it repeats the last user message.
+fn words_for(model: &str, messages: &[Value]) -> Vec<String> {
+    match Behaviour::of(model) {
+        Behaviour::NoContent => Vec::new(),
+        Behaviour::Huge => vec!["credits ".repeat(HUGE_CHUNK_BYTES.div_ceil(8)); HUGE_CHUNKS],
+        _ => {
+            let last = messages.iter().rfind(|message| message["role"] == "user");
+            let said = format!("You said: {}", last.map(text).unwrap_or_default());
+            said.split_inclusive(' ').map(str::to_owned).collect()
+        }
+    }
+}
+
+/// The text of a message whose content is a string or a list of parts.
+fn text(message: &Value) -> String {
+    match &message["content"] {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        _ => String::new(),
+    }
+}

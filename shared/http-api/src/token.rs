@@ -1,0 +1,273 @@
+//! Whether a session token is one to believe.
+//!
+//! The algorithm is fixed (RS256), never the token's choice. The library checks the signature
+//! only: everything that depends on time is judged here against the `now` that is passed in,
+//! and nothing of a token is looked at before its signature holds, but for its header.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
+use ledger::AccountId;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::error::ApiError;
+use crate::jwks::{Jwks, KeyMissing};
+use crate::token_settings::{InvalidTokenSettings, TokenSettings};
+
+/// How far the clocks of the issuer and of this machine may be apart; the vendor's own value.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// Session tokens fit a cookie (4 KiB). What is larger is not worth the work of decoding.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// While the keys cannot be fetched, this long is a caller asked to wait.
+const KEYS_RETRY_SECONDS: u32 = 5;
+
+/// What a verified token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The user the token was made for: always a `user_…`.
+    pub sub: AccountId,
+    /// The session (`sid`), where the token names one.
+    pub session: Option<String>,
+    /// The token has an actor (`act`): somebody else acts in the user's name.
+    pub impersonated: bool,
+}
+
+/// Judges session tokens; made once and shared, because it keeps the fetched keys.
+pub struct TokenVerifier {
+    settings: TokenSettings,
+    configured: Option<ConfiguredKey>,
+    fetched: Jwks,
+}
+
+/// The key from the settings, and its id once a token has shown it.
+struct ConfiguredKey {
+    key: DecodingKey,
+    id: OnceLock<String>,
+}
+
+/// Why a token was refused. Everything here is answered with 401, but for the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("an `Authorization: Bearer` header with a session token is needed")]
+    Missing,
+    #[error("the token cannot be read")]
+    Malformed,
+    #[error("the token is not signed with RS256")]
+    Algorithm,
+    #[error("the token is signed with a key that is not known")]
+    UnknownKey,
+    #[error("the token's signature does not hold")]
+    Signature,
+    #[error("the token is from another issuer")]
+    Issuer,
+    #[error("the token was made for a party that is not allowed")]
+    Party,
+    #[error("the token has expired")]
+    Expired,
+    #[error("the token is not valid yet")]
+    NotYet,
+    #[error("the token does not name a user")]
+    Subject,
+    #[error("the session is pending: the user has to complete the sign-in")]
+    Pending,
+    #[error("the identity provider's keys cannot be fetched")]
+    KeysUnavailable,
+}
+
+impl TokenVerifier {
+    /// A verifier for these settings. `fetch` gets the body of a URL, in bounded time and size;
+    /// it is called only for a key that is not at hand, one call at a time.
+    pub fn new<F, E>(
+        settings: TokenSettings,
+        fetch: impl Fn(String) -> F + Send + Sync + 'static,
+    ) -> Result<Self, InvalidTokenSettings>
+    where
+        F: Future<Output = Result<Bytes, E>> + Send + 'static,
+        E: Into<axum::BoxError> + 'static,
+    {
+        let settings = settings.checked()?;
+        let configured = settings.jwt_key.as_deref().map(ConfiguredKey::from_pem).transpose()?;
+        let fetched = Jwks::new(settings.keys_url(), fetch);
+        Ok(Self { settings, configured, fetched })
+    }
+
+    /// The settings it judges by, to see whether it has to be made anew.
+    pub fn settings(&self) -> &TokenSettings {
+        &self.settings
+    }
+
+    /// What a session token says, if it is to be believed at `now`.
+    ///
+    /// 401 `token_invalid` or `token_expired`, 503 `identity_unavailable`. The token itself is in
+    /// no error and in no log.
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, ApiError> {
+        Ok(self.judge(token, now).await?)
+    }
+
+    pub(crate) async fn judge(&self, token: &str, now: Timestamp) -> Result<Claims, Refusal> {
+        let key_id = key_id(token)?;
+        let claims = match self.signed_with_configured(token, &key_id)? {
+            Some(claims) => claims,
+            None => signed_with(token, &self.fetched.key(&key_id, now).await?)?,
+        };
+        claims.judge(&self.settings, now)
+    }
+
+    /// The claims if the configured key has signed them; `None` if another key may have.
+    fn signed_with_configured(
+        &self,
+        token: &str,
+        key_id: &str,
+    ) -> Result<Option<SignedClaims>, Refusal> {
+        let Some(configured) = &self.configured else { return Ok(None) };
+        match signed_with(token, &configured.key) {
+            Ok(claims) => {
+                // The signature covers the header, so this is the key's id on its owner's word.
+                configured.id.get_or_init(|| key_id.to_owned());
+                Ok(Some(claims))
+            }
+            // A forgery under the known id is not worth a fetch; another id may be a new key.
+            Err(Refusal::Signature) if configured.id.get().is_none_or(|id| id != key_id) => {
+                Ok(None)
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
+
+impl ConfiguredKey {
+    fn from_pem(pem: &str) -> Result<Self, InvalidTokenSettings> {
+        let key = DecodingKey::from_rsa_pem(pem.as_bytes());
+        let key = key.map_err(|_| InvalidTokenSettings::JwtKey)?;
+        // The PEM reader takes a private key too, and any content; this reads a public key.
+        jsonwebtoken::jwk::Jwk::from_decoding_key(&key, None)
+            .map_err(|_| InvalidTokenSettings::JwtKey)?;
+        Ok(Self { key, id: OnceLock::new() })
+    }
+}
+
+/// The id of the key, from a header that promises nothing we would not keep.
+fn key_id(token: &str) -> Result<String, Refusal> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::Malformed);
+    }
+    let Header { alg, kid, typ, crit, .. } = decode_header(token).map_err(|error| {
+        // A header with an algorithm the library does not know, like `none`, cannot be read.
+        match error.kind() {
+            ErrorKind::Json(_) => Refusal::Algorithm,
+            _ => Refusal::Malformed,
+        }
+    })?;
+    if alg != Algorithm::RS256 {
+        return Err(Refusal::Algorithm);
+    }
+    // The issuer's other tokens (OAuth access tokens are `at+jwt`) are not sessions, and what a
+    // token declares critical must be understood or refused.
+    if typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) || crit.is_some() {
+        return Err(Refusal::Malformed);
+    }
+    kid.ok_or(Refusal::UnknownKey)
+}
+
+/// The claims of a token whose signature holds under `key`; nothing else is checked here.
+fn signed_with(token: &str, key: &DecodingKey) -> Result<SignedClaims, Refusal> {
+    let mut signature_only = Validation::new(Algorithm::RS256);
+    signature_only.required_spec_claims.clear();
+    signature_only.validate_exp = false;
+    signature_only.validate_nbf = false;
+    signature_only.validate_aud = false;
+    match decode::<SignedClaims>(token, key, &signature_only) {
+        Ok(token) => Ok(token.claims),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::InvalidSignature => Refusal::Signature,
+            _ => Refusal::Malformed,
+        }),
+    }
+}
+
+/// The claims that are judged. Session tokens have more, which are none of our business.
+#[derive(Deserialize)]
+struct SignedClaims {
+    iss: Option<String>,
+    azp: Option<String>,
+    sub: Option<String>,
+    exp: i64,
+    nbf: Option<i64>,
+    iat: Option<i64>,
+    sid: Option<String>,
+    sts: Option<String>,
+    act: Option<IgnoredAny>,
+}
+
+impl SignedClaims {
+    fn judge(self, settings: &TokenSettings, now: Timestamp) -> Result<Claims, Refusal> {
+        if self.iss.as_ref() != Some(&settings.issuer) {
+            return Err(Refusal::Issuer);
+        }
+        if !self.azp.is_some_and(|azp| settings.authorized_parties.contains(&azp)) {
+            return Err(Refusal::Party);
+        }
+        if now.duration_since(moment(self.exp)?) >= SKEW {
+            return Err(Refusal::Expired);
+        }
+        for beginning in [self.nbf, self.iat].into_iter().flatten() {
+            if moment(beginning)?.duration_since(now) > SKEW {
+                return Err(Refusal::NotYet);
+            }
+        }
+        if self.sts.is_some_and(|status| status == "pending") {
+            return Err(Refusal::Pending);
+        }
+        let sub = self.sub.and_then(|sub| AccountId::parse(&sub).ok());
+        let sub = sub.filter(AccountId::is_user).ok_or(Refusal::Subject)?;
+        Ok(Claims { sub, session: self.sid, impersonated: self.act.is_some() })
+    }
+}
+
+fn moment(unix_seconds: i64) -> Result<Timestamp, Refusal> {
+    Timestamp::from_second(unix_seconds).map_err(|_| Refusal::Malformed)
+}
+
+impl From<KeyMissing> for Refusal {
+    fn from(missing: KeyMissing) -> Self {
+        match missing {
+            KeyMissing::Unknown => Self::UnknownKey,
+            KeyMissing::Unavailable => Self::KeysUnavailable,
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (code, challenge) = match refusal {
+            Refusal::KeysUnavailable => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Self::new(status, "identity_unavailable", refusal.to_string())
+                    .retry_after(KEYS_RETRY_SECONDS);
+            }
+            Refusal::Missing => ("token_missing", "Bearer"),
+            Refusal::Expired => ("token_expired", "Bearer error=\"invalid_token\""),
+            _ => ("token_invalid", "Bearer error=\"invalid_token\""),
+        };
+        Self::new(StatusCode::UNAUTHORIZED, code, refusal.to_string())
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+//! The decision on a cold command: pure, from the account read, the command and the time.
+//!
+//! Every decision first applies all expiries due at its `now`, then does what was asked, then
+//! marks the buckets at the balance it leads to.
+
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use crate::{
+    Credits, EntryId, Rejection,
+    account::Account,
+    bucket::{self, Bucket, Source},
+    change::{Change, Condition, Fact, Taken},
+    command::{Action, Adjustment, Command, Grant, Reversal},
+    credits::AmountTooLarge,
+    entry::{Actor, Cause, Entry, GrantKey},
+};
+
+/// What `command` does to `account` at `now`.
+///
+/// Errors are [`Rejection`]s and leave everything as it was. A change may be empty
+/// ([`Change::is_empty`]), for instance an adjustment to the balance there already is.
+pub fn decide(account: &Account, command: &Command, now: Timestamp) -> Result<Change, Rejection> {
+    let mut draft = Draft::begin(account, command, now)?;
+    match &command.action {
+        Action::Open { signup } => draft.open(*signup)?,
+        _ if !account.is_open() => return Err(Rejection::NoAccount),
+        Action::Grant(grant) => draft.grant(grant)?,
+        Action::Adjust { adjustment, reason } => draft.adjust(*adjustment, reason.as_ref())?,
+        Action::Refund { hold, amount, cost, note } => {
+            let cause = Cause::Refund { hold: *hold, note: note.clone() };
+            draft.refund(*amount, cause)?;
+            draft.limit(hold.to_string(), *amount, *cost)?;
+        }
+        Action::Clawback(reversal) => draft.clawback(reversal)?,
+        Action::Reinstate(reversal) => draft.reinstate(reversal)?,
+        Action::Expire => {}
+        Action::Freeze(reason) => {
+            draft.after.balance.frozen.insert(*reason);
+        }
+        Action::Unfreeze(reason) => {
+            draft.after.balance.frozen.remove(reason);
+        }
+    }
+    draft.finish(account)
+}
+
+/// A change while it is being made. `after` holds the derived buckets and the new balance.
+struct Draft<'a> {
+    id: Ulid,
+    actor: &'a Actor,
+    now: Timestamp,
+    after: Account,
+    entries: Vec<Entry>,
+    condition: Condition,
+    fact: Option<Fact>,
+    taken: Option<Taken>,
+}
+
+impl<'a> Draft<'a> {
+    fn begin(
+        account: &Account,
+        command: &'a Command,
+        now: Timestamp,
+    ) -> Result<Self, AmountTooLarge> {
+        let mut after = account.clone();
+        let (buckets, unplaced) =
+            bucket::derive(&account.buckets, account.marked_balance, account.balance.available)?;
+        after.buckets = buckets;
+        let mut draft = Self {
+            id: command.id,
+            actor: &command.actor,
+            now,
+            after,
+            entries: Vec::new(),
+            condition: Condition::None,
+            fact: None,
+            taken: None,
+        };
+        draft.drop_long_empty(account);
+        draft.expire(unplaced)?;
+        Ok(draft)
+    }
+
+    /// A bucket that never expires and was empty at a mark made before any hold still open was
+    /// placed is nobody's place any more.
+    fn drop_long_empty(&mut self, before: &Account) {
+        if self.now.duration_since(before.marked_at) < Account::EMPTY_KEPT {
+            return;
+        }
+        let was_empty = |id: Ulid| {
+            before.buckets.iter().any(|bucket| bucket.id == id && bucket.left == Credits::ZERO)
+        };
+        self.after.buckets.retain(|bucket| {
+            bucket.expires_at.is_some() || bucket.left.is_positive() || !was_empty(bucket.id)
+        });
+    }
+
+    /// Forfeits what is left of due buckets and what belongs to no bucket.
+    fn expire(&mut self, unplaced: Credits) -> Result<(), AmountTooLarge> {
+        let read = self.after.balance.available;
+        let all = std::mem::take(&mut self.after.buckets);
+        let (due, open): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.is_due(self.now));
+        self.after.buckets = open;
+        self.after.buckets.extend(due.iter().filter_map(|b| bucket::restored(b, self.now)));
+        let rests = due.iter().map(|bucket| (bucket.source, bucket.left));
+        let forfeits: Vec<_> = rests
+            .chain([(Source::Restored, unplaced)])
+            .filter(|(_, left)| left.is_positive())
+            .collect();
+        for (step, (source, left)) in forfeits.iter().enumerate().rev() {
+            let id = preceding(self.id, step.saturating_add(1));
+            self.put(id, left.negated(), Cause::Expiry { source: *source })?;
+            self.condition = Condition::Exactly(read);
+        }
+        if !due.is_empty() {
+            self.condition = Condition::Exactly(read);
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, signup: Credits) -> Result<(), Rejection> {
+        if self.after.is_open() {
+            return Err(Rejection::AccountExists);
+        }
+        if !signup.is_positive() {
+            return Ok(());
+        }
+        self.grant(&Grant {
+            key: Some(GrantKey::signup(&self.after.id)),
+            source: Source::Signup,
+            amount: signup,
+            expires_at: None,
+            note: None,
+        })
+    }
+
+    fn grant(&mut self, grant: &Grant) -> Result<(), Rejection> {
+        if grant.expires_at.is_some_and(|expiry| expiry <= self.now) {
+            return Err(Rejection::ExpiryNotInFuture);
+        }
+        let cause = Cause::Grant {
+            source: grant.source,
+            key: grant.key.clone(),
+            expires_at: grant.expires_at,
+            note: grant.note.clone(),
+        };
+        let spendable = self.receive(grant.amount, cause)?;
+        self.add_bucket(grant.source, grant.amount, spendable, grant.expires_at)?;
+        self.fact = grant.key.clone().map(|key| Fact { key, amount: grant.amount });
+        self.after.last_synced_at = Some(self.now);
+        Ok(())
+    }
+
+    fn adjust(
+        &mut self,
+        adjustment: Adjustment,
+        reason: Option<&String>,
+    ) -> Result<(), Rejection> {
+        let available = self.after.balance.available;
+        let read = self.read_balance()?;
+        let (amount, condition) = match adjustment {
+            Adjustment::To(target) if target.is_negative() => {
+                return Err(Rejection::AmountNotPositive);
+            }
+            Adjustment::To(target) => (target.checked_sub(available)?, Condition::Exactly(read)),
+            Adjustment::By(amount) if amount.is_negative() => {
+                let required = amount.negated();
+                if available < required {
+                    return Err(Rejection::InsufficientCredits { required, available });
+                }
+                (amount, Condition::AtLeast(required))
+            }
+            Adjustment::By(amount) => (amount, Condition::None),
+            Adjustment::ByAtMost(amount) => {
+                let floor = available.or_zero().negated();
+                (amount.max(floor), Condition::Exactly(read))
+            }
+        };
+        self.after.last_synced_at = Some(self.now);
+        // What expiry asked for is stricter than anything asked for here.
+        if !matches!(self.condition, Condition::Exactly(_)) {
+            self.condition = condition;
+        }
+        let cause = Cause::Adjustment { reason: reason.cloned() };
+        if amount.is_positive() {
+            let spendable = self.receive(amount, cause)?;
+            self.merge_or_add(Source::Adjustment, amount, spendable)?;
+        } else if amount.is_negative() {
+            self.put(self.id, amount, cause)?;
+            bucket::burn(&mut self.after.buckets, amount.negated())?;
+        }
+        Ok(())
+    }
+
+    /// Room first, so that credits keep the expiry they were paid with; what finds none becomes
+    /// a bucket that does not expire.
+    fn refund(&mut self, amount: Credits, cause: Cause) -> Result<(), Rejection> {
+        let spendable = self.receive(amount, cause)?;
+        let unplaced = bucket::put_back(&mut self.after.buckets, spendable)?;
+        if unplaced.is_positive() {
+            self.merge_or_add(Source::Refund, unplaced, unplaced)?;
+        }
+        Ok(())
+    }
+
+    /// From the payment's own bucket first, then in burn order; the rest is a debt.
+    fn clawback(&mut self, reversal: &Reversal) -> Result<(), Rejection> {
+        if !reversal.amount.is_positive() {
+            return Err(Rejection::AmountNotPositive);
+        }
+        let cause = Cause::Clawback {
+            key: reversal.key.clone(),
+            payment: reversal.payment.clone(),
+        };
+        let before = self.after.balance.available.or_zero();
+        self.put(self.id, reversal.amount.negated(), cause)?;
+        let mut rest = before.checked_sub(self.after.balance.available.or_zero())?;
+        if let Some(own) = self.bucket_mut(reversal.bucket) {
+            let taken = rest.min(own.left);
+            own.left = own.left.checked_sub(taken)?;
+            own.granted = own.granted.checked_sub(reversal.amount)?.max(own.left);
+            rest = rest.checked_sub(taken)?;
+        }
+        bucket::burn(&mut self.after.buckets, rest)?;
+        self.fact = Some(Fact {
+            key: reversal.key.clone(),
+            amount: reversal.amount.negated(),
+        });
+        self.limit(reversal.payment.clone(), reversal.amount, reversal.granted)
+    }
+
+    fn reinstate(&mut self, reversal: &Reversal) -> Result<(), Rejection> {
+        let cause = Cause::Reinstatement {
+            key: reversal.key.clone(),
+            payment: reversal.payment.clone(),
+        };
+        let spendable = self.receive(reversal.amount, cause)?;
+        if let Some(own) = self.bucket_mut(reversal.bucket) {
+            own.granted = own.granted.checked_add(reversal.amount)?;
+            own.left = own.left.checked_add(spendable)?;
+        } else {
+            self.add_bucket(Source::Pack, reversal.amount, spendable, None)?;
+        }
+        self.fact = Some(Fact { key: reversal.key.clone(), amount: reversal.amount });
+        self.limit(reversal.payment.clone(), reversal.amount.negated(), reversal.granted)
+    }
+
+    /// Puts the entry of credits coming in. Returns what of them can be spent: a debt is paid
+    /// first.
+    fn receive(&mut self, amount: Credits, cause: Cause) -> Result<Credits, Rejection> {
+        if !amount.is_positive() {
+            return Err(Rejection::AmountNotPositive);
+        }
+        let before = self.after.balance.available.or_zero();
+        self.put(self.id, amount, cause)?;
+        Ok(self.after.balance.available.or_zero().checked_sub(before)?)
+    }
+
+    fn put(&mut self, id: Ulid, amount: Credits, cause: Cause) -> Result<(), AmountTooLarge> {
+        self.after.balance.available = self.after.balance.available.checked_add(amount)?;
+        self.entries.push(Entry {
+            id: EntryId::Own(id),
+            account: self.after.id.clone(),
+            amount,
+            at: self.now,
+            actor: self.actor.clone(),
+            cause,
+        });
+        Ok(())
+    }
+
+    /// The balance as read: before the expiries this change applies.
+    fn read_balance(&self) -> Result<Credits, AmountTooLarge> {
+        let moved = Credits::sum(self.entries.iter().map(|entry| entry.amount))?;
+        self.after.balance.available.checked_sub(moved)
+    }
+
+    fn limit(&mut self, subject: String, amount: Credits, limit: Credits) -> Result<(), Rejection> {
+        if amount > limit {
+            return Err(Rejection::ReversalLimit { limit });
+        }
+        self.taken = Some(Taken { subject, amount, limit });
+        Ok(())
+    }
+
+    fn bucket_mut(&mut self, id: Option<Ulid>) -> Option<&mut Bucket> {
+        let id = id?;
+        self.after.buckets.iter_mut().find(|bucket| bucket.id == id)
+    }
+
+    fn merge_or_add(
+        &mut self,
+        source: Source,
+        granted: Credits,
+        left: Credits,
+    ) -> Result<(), Rejection> {
+        let twin = |bucket: &&mut Bucket| bucket.source == source && bucket.expires_at.is_none();
+        let Some(bucket) = self.after.buckets.iter_mut().find(twin) else {
+            return self.add_bucket(source, granted, left, None);
+        };
+        bucket.granted = bucket.granted.checked_add(granted)?;
+        bucket.left = bucket.left.checked_add(left)?;
+        Ok(())
+    }
+
+    fn add_bucket(
+        &mut self,
+        source: Source,
+        granted: Credits,
+        left: Credits,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Rejection> {
+        if self.after.buckets.len() >= Account::BUCKETS_MAX {
+            let limit = u32::try_from(Account::BUCKETS_MAX).unwrap_or(u32::MAX);
+            return Err(Rejection::TooManyBuckets { limit });
+        }
+        let priority = source.priority();
+        let bucket = Bucket { id: self.id, source, granted, left, expires_at, priority };
+        self.after.buckets.push(bucket);
+        Ok(())
+    }
+
+    /// Marks the buckets at the balance reached.
+    fn finish(mut self, before: &Account) -> Result<Change, Rejection> {
+        bucket::sort_by_burn_order(&mut self.after.buckets);
+        let delta = Credits::sum(self.entries.iter().map(|entry| entry.amount))?;
+        self.after.marked_balance = self.after.balance.available;
+        self.after.marked_at = self.now;
+        self.after.balance.next_expiry =
+            self.after.buckets.iter().filter_map(|bucket| bucket.expires_at).min();
+        self.after.balance.revision = before.balance.revision.saturating_add(1);
+        Ok(Change {
+            entries: self.entries,
+            delta,
+            after: self.after,
+            condition: self.condition,
+            fact: self.fact,
+            taken: self.taken,
+        })
+    }
+}
+
+/// The name `steps` before `id`: an expiry applied by a command sorts just before the command's
+/// own entry and is as unique as it.
+fn preceding(id: Ulid, steps: usize) -> Ulid {
+    let steps = u128::try_from(steps).unwrap_or(u128::MAX);
+    Ulid::from(u128::from(id).wrapping_sub(steps))
+}

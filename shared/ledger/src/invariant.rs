@@ -1,0 +1,229 @@
+//! What must always hold of an account's books, checked on what is stored.
+//!
+//! Used by the property tests, by `verify` and by the daily audit. A violation is reported and
+//! never repaired by guessing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Credits, EntryId, HoldId,
+    account::Account,
+    bucket,
+    entry::{Cause, Entry, GrantKey, Kind},
+    hold::Ending,
+};
+
+/// How long after its expiry a hold may be open before that is a violation: the expiry job runs
+/// every minute and looks at whole minutes.
+pub const EXPIRY_GRACE: SignedDuration = SignedDuration::from_mins(2);
+
+/// A rule that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// The balance is not the sum of the entries.
+    #[error("the balance is {available} and its entries sum to {sum}")]
+    Sum {
+        /// The stored balance.
+        available: Credits,
+        /// What the entries add up to.
+        sum: Credits,
+    },
+    /// An amount has the wrong sign for its kind, or the sum left the bounds.
+    #[error("entry {0} has an amount its kind cannot have")]
+    Amount(EntryId),
+    /// An outcome, charge or refund whose hold is not there.
+    #[error("entry {0} belongs to a hold that does not exist")]
+    NoHold(EntryId),
+    /// An outcome that gives back something else than held − charged.
+    #[error("outcome {0} does not give back what was held less what was charged")]
+    OutcomeAmount(EntryId),
+    /// More than one outcome for one hold.
+    #[error("hold {0} has two outcomes")]
+    TwoOutcomes(HoldId),
+    /// A hold that should have ended.
+    #[error("hold {0} is open past its expiry")]
+    HoldOpen(HoldId),
+    /// A late charge without an expired outcome, two of them, or one above what was held.
+    #[error("late charge {0} is not of a hold that expired, once, within what was held")]
+    LateCharge(EntryId),
+    /// More given back for a call than it cost, or more taken back for a payment than granted.
+    #[error("what was given or taken back of `{0}` exceeds its limit")]
+    Reversal(String),
+    /// One economic fact in two entries.
+    #[error("grant key `{0}` was used twice")]
+    FactTwice(GrantKey),
+    /// A debt that no claw-back or late charge explains.
+    #[error("the balance is {0} and no claw-back or late charge explains it")]
+    UnexplainedDebt(Credits),
+    /// The buckets do not add up to the balance.
+    #[error("{left} credits are left in buckets and the balance is {available}")]
+    Buckets {
+        /// Sum over the buckets, due ones applied.
+        left: Credits,
+        /// The stored balance.
+        available: Credits,
+    },
+}
+
+/// One call as its entries tell it.
+#[derive(Default)]
+struct Call {
+    held: Credits,
+    expires_at: Option<Timestamp>,
+    ending: Option<Ending>,
+    late: Option<Credits>,
+    refunded: Credits,
+}
+
+impl Call {
+    fn cost(&self) -> Credits {
+        match (self.ending, self.late) {
+            (Some(_), Some(late)) => late,
+            (Some(ending), None) => ending.charged(),
+            (None, _) => Credits::ZERO,
+        }
+    }
+}
+
+/// Reads an account's entries, in the order of their keys, and then judges them.
+#[derive(Default)]
+pub struct Audit {
+    sum: Credits,
+    count: u64,
+    calls: BTreeMap<HoldId, Call>,
+    facts: BTreeSet<GrantKey>,
+    may_owe: bool,
+    violations: Vec<Violation>,
+}
+
+impl Audit {
+    /// Takes in one entry. A hold must come before what refers to it, as its key does.
+    pub fn add(&mut self, entry: &Entry) {
+        self.count = self.count.saturating_add(1);
+        match self.sum.checked_add(entry.amount) {
+            Ok(sum) => self.sum = sum,
+            Err(_) => self.violations.push(Violation::Amount(entry.id)),
+        }
+        if !sign_fits(entry) {
+            self.violations.push(Violation::Amount(entry.id));
+        }
+        match &entry.cause {
+            Cause::Hold(terms) => self.hold(entry, terms.expires_at),
+            Cause::Outcome { hold, ending } => self.outcome(entry, *hold, *ending),
+            Cause::Charge { hold } => self.charge(entry, *hold),
+            Cause::Refund { hold, .. } => self.refund(entry, *hold),
+            Cause::Grant { key: Some(key), .. } | Cause::Reinstatement { key, .. } => {
+                self.fact(key);
+            }
+            Cause::Clawback { key, .. } => {
+                self.may_owe = true;
+                self.fact(key);
+            }
+            Cause::Grant { key: None, .. } | Cause::Adjustment { .. } | Cause::Expiry { .. } => {}
+        }
+    }
+
+    /// How many entries were taken in.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// What they sum to.
+    pub fn sum(&self) -> Credits {
+        self.sum
+    }
+
+    /// Every rule that does not hold of the entries taken in and the `account` state at `now`.
+    pub fn finish(mut self, account: &Account, now: Timestamp) -> Vec<Violation> {
+        let available = account.balance.available;
+        if available != self.sum {
+            self.violations.push(Violation::Sum { available, sum: self.sum });
+        }
+        if available.is_negative() && !self.may_owe {
+            self.violations.push(Violation::UnexplainedDebt(available));
+        }
+        for (id, call) in &self.calls {
+            let overdue = call.expires_at.is_some_and(|e| now.duration_since(e) > EXPIRY_GRACE);
+            if call.ending.is_none() && overdue {
+                self.violations.push(Violation::HoldOpen(*id));
+            }
+            if call.refunded > call.cost() {
+                self.violations.push(Violation::Reversal(id.to_string()));
+            }
+        }
+        let derived = bucket::derive(&account.buckets, account.marked_balance, available);
+        let left = derived.and_then(|(buckets, unplaced)| {
+            let left = Credits::sum(buckets.iter().map(|bucket| bucket.left))?;
+            left.checked_add(unplaced)
+        });
+        let left = left.unwrap_or_default();
+        if left != available.or_zero() {
+            self.violations.push(Violation::Buckets { left, available });
+        }
+        self.violations
+    }
+
+    fn hold(&mut self, entry: &Entry, expires_at: Timestamp) {
+        let EntryId::Own(ulid) = entry.id else {
+            self.violations.push(Violation::Amount(entry.id));
+            return;
+        };
+        let held = entry.amount.negated();
+        let call = Call { held, expires_at: Some(expires_at), ..Call::default() };
+        self.calls.insert(HoldId(ulid), call);
+    }
+
+    fn outcome(&mut self, entry: &Entry, hold: HoldId, ending: Ending) {
+        let Some(call) = self.calls.get_mut(&hold) else {
+            self.violations.push(Violation::NoHold(entry.id));
+            return;
+        };
+        if call.ending.replace(ending).is_some() {
+            self.violations.push(Violation::TwoOutcomes(hold));
+        }
+        let expected = call.held.checked_sub(ending.charged());
+        if entry.id != EntryId::Outcome(hold) || expected != Ok(entry.amount) {
+            self.violations.push(Violation::OutcomeAmount(entry.id));
+        }
+    }
+
+    fn charge(&mut self, entry: &Entry, hold: HoldId) {
+        self.may_owe = true;
+        let Some(call) = self.calls.get_mut(&hold) else {
+            self.violations.push(Violation::NoHold(entry.id));
+            return;
+        };
+        let charged = entry.amount.negated();
+        let twice = call.late.replace(charged).is_some();
+        if twice || call.ending != Some(Ending::Expired) || charged > call.held {
+            self.violations.push(Violation::LateCharge(entry.id));
+        }
+    }
+
+    fn refund(&mut self, entry: &Entry, hold: HoldId) {
+        let Some(call) = self.calls.get_mut(&hold) else {
+            self.violations.push(Violation::NoHold(entry.id));
+            return;
+        };
+        call.refunded = call.refunded.checked_add(entry.amount).unwrap_or(Credits::MAX);
+    }
+
+    fn fact(&mut self, key: &GrantKey) {
+        if !self.facts.insert(key.clone()) {
+            self.violations.push(Violation::FactTwice(key.clone()));
+        }
+    }
+}
+
+/// Whether the amount goes the way its kind can go.
+fn sign_fits(entry: &Entry) -> bool {
+    match entry.cause.kind() {
+        Kind::Hold | Kind::Charge => !entry.amount.is_positive(),
+        Kind::Outcome => !entry.amount.is_negative(),
+        Kind::Grant | Kind::Refund | Kind::Reinstatement => entry.amount.is_positive(),
+        Kind::Expiry | Kind::Clawback => entry.amount.is_negative(),
+        Kind::Adjustment => entry.amount != Credits::ZERO,
+    }
+}
