@@ -1,0 +1,92 @@
+//! A settle that comes after its hold has expired: charged once, as an entry of its own.
+
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use ledger::{
+    Credits, EntryId,
+    entry::{Cause, Entry},
+    hold::Hold,
+};
+
+use crate::{
+    error::StoreError,
+    hot::{Cancelled, End, Ended, item_of, send},
+    item::{self, Reader, corrupt, keyed, number, text},
+    key,
+    retry::{Again, Attempts, exhausted},
+    store::LedgerStore,
+};
+
+impl LedgerStore {
+    /// Charges what the expiry had given back, at most what was held. The marker `LATE#{hold}`
+    /// makes it once; the balance may go below zero by at most this.
+    pub(crate) async fn charge_late(&self, hold: &Hold, end: &End) -> Result<Ended, StoreError> {
+        let charged = end.ending.charged().min(hold.amount);
+        if charged == Credits::ZERO {
+            return Ok(Ended {
+                charged,
+                late: true,
+            });
+        }
+        let entry = Entry {
+            id: EntryId::Own(end.id),
+            account: hold.account.clone(),
+            amount: charged.negated(),
+            at: end.at,
+            actor: end.actor.clone(),
+            cause: Cause::Charge { hold: hold.id },
+        };
+        let items = [
+            TransactWriteItem::builder()
+                .put(self.late_marker(hold, &entry, charged)?)
+                .build(),
+            TransactWriteItem::builder()
+                .put(self.append(item::entry::write(&entry))?)
+                .build(),
+            TransactWriteItem::builder()
+                .update(self.move_balance(&hold.account, entry.amount, end.at)?)
+                .build(),
+        ];
+        let request = self.transaction(items, format!("{}-late", end.id));
+        let mut attempts = Attempts::start();
+        loop {
+            let why = match send(request.clone()).await? {
+                Ok(()) => {
+                    return Ok(Ended {
+                        charged,
+                        late: true,
+                    });
+                }
+                Err(Cancelled::Again(why)) => why,
+                Err(Cancelled::Reasons(reasons)) => {
+                    if let Some(found) = item_of(&reasons, 0) {
+                        let charged = Reader::new(found).credits("charged");
+                        let charged = charged.map_err(corrupt(&hold.account))?;
+                        return Ok(Ended {
+                            charged,
+                            late: true,
+                        });
+                    }
+                    self.expire_due(&hold.account, end.id, end.at).await?;
+                    Again::Conflict
+                }
+            };
+            if !attempts.again(why).await {
+                return Err(exhausted(attempts.made()));
+            }
+        }
+    }
+
+    fn late_marker(&self, hold: &Hold, entry: &Entry, charged: Credits) -> Result<Put, StoreError> {
+        let mut marker = keyed(key::late(hold.id), key::ONLY);
+        marker.insert("account".to_owned(), text(&hold.account));
+        marker.insert("entry".to_owned(), text(entry.id));
+        marker.insert("charged".to_owned(), number(charged));
+        Put::builder()
+            .table_name(&self.names.state)
+            .set_item(Some(marker))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(StoreError::unavailable)
+    }
+}

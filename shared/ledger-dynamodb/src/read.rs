@@ -1,0 +1,235 @@
+//! Reads: the balance alone, the account whole, the history by pages.
+
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
+use jiff::{SignedDuration, Timestamp};
+use ledger::{
+    AccountId, EntryId, HoldId,
+    account::Account,
+    balance::Balance,
+    entry::{Cause, Entry},
+    hold::Hold,
+    price::PriceBook,
+};
+
+use crate::{
+    error::{BoxError, StoreError},
+    item::{self, Item, Reader, corrupt, text},
+    key, retry,
+    store::LedgerStore,
+};
+
+/// How often a read of both items is repeated when a cold write went through between them.
+const TORN_READS_MAX: u32 = 5;
+
+/// How far back holds are looked for that are still open: twice the longest life a hold can be
+/// given (one hour).
+const OPEN_HOLDS_BEHIND: SignedDuration = SignedDuration::from_hours(2);
+
+/// Newest entries first, and where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The entries, newest first; an outcome comes before its hold.
+    pub entries: Vec<Entry>,
+    /// Ask again `after` this entry for older ones; `None` at the end.
+    pub next: Option<EntryId>,
+}
+
+impl LedgerStore {
+    /// The balance, by one eventually consistent read (half a read unit): good to show, never to
+    /// decide on. `None` if the account was never opened.
+    pub async fn balance(&self, account: &AccountId) -> Result<Option<Balance>, StoreError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.names.state)
+            .key(key::PK, text(key::account(account)))
+            .key(key::SK, text(key::BALANCE));
+        let answer = retry::read(|| request.clone().send()).await?;
+        let balance = answer.item.map(|item| item::account::read_balance(&item));
+        balance.transpose().map_err(corrupt(account))
+    }
+
+    /// Balance and buckets, consistent, in one request. `None` if the account was never opened.
+    pub async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.names.state)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :balance AND :buckets")
+            .expression_attribute_values(":pk", text(key::account(account)))
+            .expression_attribute_values(":balance", text(key::BALANCE))
+            .expression_attribute_values(":buckets", text(key::BUCKETS));
+        for _ in 0..TORN_READS_MAX {
+            let answer = retry::read(|| request.clone().send()).await?;
+            let [balance, buckets] = answer.items() else {
+                return Ok(None);
+            };
+            let read = item::account::read(account, balance, buckets).map_err(corrupt(account))?;
+            if read.is_some() {
+                return Ok(read);
+            }
+        }
+        let busy = "balance and buckets kept changing between their reads";
+        Err(StoreError::Unavailable(BoxError::from(busy)))
+    }
+
+    /// At most `limit` entries of the account, newest first, after the entry `after` of the page
+    /// before. An entry that cannot be read is [`StoreError::Corrupt`], never left out.
+    pub async fn history(
+        &self,
+        account: &AccountId,
+        limit: u32,
+        after: Option<EntryId>,
+    ) -> Result<Page, StoreError> {
+        let start = after.map(|id| item::keyed(key::account(account), key::entry(id)));
+        let request = self
+            .entries(account, key::ENTRY_PREFIX)
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start);
+        let answer = retry::read(|| request.clone().send()).await?;
+        let entries = read_entries(account, answer.items())?;
+        let more = answer.last_evaluated_key().is_some();
+        let next = entries.last().map(|entry| entry.id).filter(|_| more);
+        Ok(Page { entries, next })
+    }
+
+    /// The holds of the account that have no outcome at `now`, newest first. One request in all
+    /// but the busiest accounts.
+    pub async fn open_holds(
+        &self,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<Hold>, StoreError> {
+        let since = now
+            .checked_sub(OPEN_HOLDS_BEHIND)
+            .unwrap_or(Timestamp::UNIX_EPOCH);
+        let entries = self.all(account, &key::first_entry(since)).await?;
+        let mut open: Vec<Hold> = Vec::new();
+        for entry in entries {
+            match entry.cause {
+                Cause::Outcome { hold, .. } => open.retain(|open| open.id != hold),
+                Cause::Hold(_) => open.extend(item::entry::hold(entry)),
+                _ => {}
+            }
+        }
+        open.reverse();
+        Ok(open)
+    }
+
+    /// The hold of that name, read consistently.
+    pub async fn find_hold(
+        &self,
+        account: &AccountId,
+        id: HoldId,
+    ) -> Result<Option<Hold>, StoreError> {
+        Ok(self
+            .entry(account, id.entry())
+            .await?
+            .and_then(item::entry::hold))
+    }
+
+    /// The entry of that name, read consistently.
+    pub async fn entry(
+        &self,
+        account: &AccountId,
+        id: EntryId,
+    ) -> Result<Option<Entry>, StoreError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.names.ledger)
+            .consistent_read(true)
+            .key(key::PK, text(key::account(account)))
+            .key(key::SK, text(key::entry(id)));
+        let answer = retry::read(|| request.clone().send()).await?;
+        let entry = answer.item.map(|item| item::entry::read(account, &item));
+        entry.transpose().map_err(corrupt(account))
+    }
+
+    /// Every account that was ever opened. Reads the whole State table: for tools, never for a
+    /// request.
+    pub async fn accounts(&self) -> Result<Vec<AccountId>, StoreError> {
+        let mut accounts = Vec::new();
+        let mut start: Option<Item> = None;
+        loop {
+            let request = self
+                .client
+                .scan()
+                .table_name(&self.names.state)
+                .filter_expression("sk = :balance")
+                .expression_attribute_values(":balance", text(key::BALANCE))
+                .projection_expression("pk")
+                .set_exclusive_start_key(start.take());
+            let answer = retry::read(|| request.clone().send()).await?;
+            let partitions = answer.items().iter().filter_map(|item| item.get(key::PK));
+            accounts.extend(partitions.filter_map(|pk| key::parse_account(pk.as_s().ok()?)));
+            match answer.last_evaluated_key {
+                Some(last) => start = Some(last),
+                None => return Ok(accounts),
+            }
+        }
+    }
+
+    /// The price book in force; `None` where nobody has written one. A book that cannot be read
+    /// is an error: the caller keeps the one it has.
+    pub async fn price_book(&self) -> Result<Option<PriceBook>, StoreError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.names.state)
+            .key(key::PK, text(key::PRICE_BOOK))
+            .key(key::SK, text(key::ONLY));
+        let answer = retry::read(|| request.clone().send()).await?;
+        let book = answer.item.map(|item| item::price::read(&item)).transpose();
+        book.map_err(|source| StoreError::Corrupt {
+            account: key::PRICE_BOOK.to_owned(),
+            source,
+        })
+    }
+
+    /// All entries of the account from the sort key `first` on, oldest first, consistent.
+    pub(crate) async fn all(
+        &self,
+        account: &AccountId,
+        first: &str,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        let mut start: Option<Item> = None;
+        loop {
+            let request = self
+                .entries(account, first)
+                .consistent_read(true)
+                .set_exclusive_start_key(start.take());
+            let answer = retry::read(|| request.clone().send()).await?;
+            entries.extend(read_entries(account, answer.items())?);
+            match answer.last_evaluated_key {
+                Some(last) => start = Some(last),
+                None => return Ok(entries),
+            }
+        }
+    }
+
+    /// A query of the account's entries whose sort key is `first` or greater.
+    fn entries(&self, account: &AccountId, first: &str) -> QueryFluentBuilder {
+        // `$` is the character after `#`: everything that starts with `ENTRY#` sorts below it.
+        self.client
+            .query()
+            .table_name(&self.names.ledger)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :end")
+            .expression_attribute_values(":pk", text(key::account(account)))
+            .expression_attribute_values(":first", text(first))
+            .expression_attribute_values(":end", AttributeValue::S("ENTRY$".to_owned()))
+    }
+}
+
+fn read_entries(account: &AccountId, items: &[Item]) -> Result<Vec<Entry>, StoreError> {
+    let entries = items.iter().map(|item| {
+        item::entry::read(account, item).inspect_err(|fault| {
+            let item = Reader::new(item).name();
+            tracing::error!(account = %account, item, %fault, "an entry cannot be read");
+        })
+    });
+    entries.collect::<Result<_, _>>().map_err(corrupt(account))
+}
