@@ -2,13 +2,14 @@
 //!
 //! Cookies are never read, so a foreign page cannot make a browser spend credits.
 
-use http::header::{AUTHORIZATION, HeaderMap};
 use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderMap};
 use jiff::Timestamp;
 use ledger::AccountId;
 
 use crate::error::ApiError;
-use crate::token::{Refusal, TokenVerifier};
+use crate::token::TokenVerifier;
+use crate::token_refusal::Refusal;
 
 /// The caller of a request, as a verified session token names them.
 #[derive(Clone, Debug, PartialEq, Eq)]

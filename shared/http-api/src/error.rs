@@ -144,7 +144,10 @@ impl IntoResponse for ApiError {
         *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
         headers.extend(self.0.headers.clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // The error itself goes along, so that a layer can answer it in another shape.
         response.extensions_mut().insert(self);
@@ -154,7 +157,11 @@ impl IntoResponse for ApiError {
 
 /// The answer for a path that no route has: a fallback of the router.
 pub async fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing at this path",
+    )
 }
 
 /// The answer for a method that the route does not have: its method fallback.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::error::ApiError;
-use crate::unreadable::invalid_field;
+use crate::unreadable::{ROOT, invalid_field};
 
 /// A JSON body of a request, or of a response.
 ///
@@ -66,7 +66,7 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let path = error.path().to_string();
         refused(&path, error.inner())
     })?;
-    reader.end().map_err(|error| refused(".", &error))?;
+    reader.end().map_err(|error| refused(ROOT, &error))?;
     Ok(value)
 }
 

@@ -64,7 +64,10 @@ struct LastFetch {
 
 impl Jwks {
     /// Fetches nothing yet.
-    pub(crate) fn new<F, E>(url: String, fetch: impl Fn(String) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn new<F, E>(
+        url: String,
+        fetch: impl Fn(String) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Result<Bytes, E>> + Send + 'static,
         E: Into<BoxError> + 'static,
@@ -73,7 +76,12 @@ impl Jwks {
             let fetching = fetch(url);
             Box::pin(async move { fetching.await.map_err(Into::into) })
         };
-        Self { url, fetch: Box::new(fetch), known: Mutex::default(), fetching: Default::default() }
+        Self {
+            url,
+            fetch: Box::new(fetch),
+            known: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The key with this id, fetched if that is due.
@@ -111,7 +119,9 @@ impl Jwks {
 
 impl Known {
     fn fetch_is_due(&self, id: &str, now: Timestamp) -> bool {
-        let Some(last) = self.last_fetch else { return true };
+        let Some(last) = self.last_fetch else {
+            return true;
+        };
         let wait = match (last.succeeded, self.keys.contains_key(id)) {
             (true, true) => AGE_MAX,
             (true, false) => GAP_AFTER_SUCCESS,
@@ -123,13 +133,21 @@ impl Known {
     fn key(&self, id: &str) -> Result<DecodingKey, KeyMissing> {
         match (self.keys.get(id), self.last_fetch) {
             (Some(key), _) => Ok(key.clone()),
-            (None, Some(LastFetch { succeeded: true, .. })) => Err(KeyMissing::Unknown),
+            (
+                None,
+                Some(LastFetch {
+                    succeeded: true, ..
+                }),
+            ) => Err(KeyMissing::Unknown),
             (None, _) => Err(KeyMissing::Unavailable),
         }
     }
 
     fn take(&mut self, fetched: Option<HashMap<String, DecodingKey>>, now: Timestamp) {
-        self.last_fetch = Some(LastFetch { at: now, succeeded: fetched.is_some() });
+        self.last_fetch = Some(LastFetch {
+            at: now,
+            succeeded: fetched.is_some(),
+        });
         if let Some(keys) = fetched {
             self.keys = keys;
         }

@@ -9,10 +9,13 @@ mod auth;
 mod error;
 mod json;
 mod jwks;
+#[cfg(test)]
+mod mint;
 mod openai;
 mod query;
 mod rejection;
 mod token;
+mod token_refusal;
 mod token_settings;
 mod unreadable;
 

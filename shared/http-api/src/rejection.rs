@@ -14,7 +14,10 @@ impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let error = Self::new(status(&rejection), rejection.code(), rejection.to_string());
         match rejection {
-            Rejection::InsufficientCredits { required, available } => error
+            Rejection::InsufficientCredits {
+                required,
+                available,
+            } => error
                 .with("required", i64::from(required))
                 .with("available", i64::from(available)),
             Rejection::AccountFrozen { reasons } => {
@@ -22,12 +25,12 @@ impl From<Rejection> for ApiError {
                 error.with("reasons", reasons)
             }
             Rejection::HoldEnded { ended, .. } => error.with("ended", ended),
-            Rejection::ChargeOutsideHold { charged, held } => {
-                error.with("charged", i64::from(charged)).with("held", i64::from(held))
-            }
+            Rejection::ChargeOutsideHold { charged, held } => error
+                .with("charged", i64::from(charged))
+                .with("held", i64::from(held)),
             Rejection::ReversalLimit { limit } => error.with("limit", i64::from(limit)),
             Rejection::TooManyBuckets { limit } => error.with("limit", limit),
-            Rejection::Busy => error.retry_after(BUSY_RETRY_SECONDS),
+            Rejection::RateLimited | Rejection::Busy => error.retry_after(BUSY_RETRY_SECONDS),
             Rejection::NoAccount
             | Rejection::AccountExists
             | Rejection::NoHold
@@ -50,12 +53,13 @@ fn status(rejection: &Rejection) -> StatusCode {
         | Rejection::GrantKeyConflict
         | Rejection::ReversalLimit { .. }
         | Rejection::CallOpen
-        | Rejection::TooManyBuckets { .. } => StatusCode::CONFLICT,
+        | Rejection::TooManyBuckets { .. }
+        | Rejection::Busy => StatusCode::CONFLICT,
         Rejection::ChargeOutsideHold { .. }
         | Rejection::AmountNotPositive
         | Rejection::AmountTooLarge(_)
         | Rejection::ExpiryNotInFuture => StatusCode::BAD_REQUEST,
-        Rejection::Busy => StatusCode::TOO_MANY_REQUESTS,
+        Rejection::RateLimited => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 

@@ -8,8 +8,6 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
@@ -18,7 +16,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::error::ApiError;
-use crate::jwks::{Jwks, KeyMissing};
+use crate::jwks::Jwks;
+use crate::token_refusal::Refusal;
 use crate::token_settings::{InvalidTokenSettings, TokenSettings};
 
 /// How far the clocks of the issuer and of this machine may be apart; the vendor's own value.
@@ -26,9 +25,6 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// Session tokens fit a cookie (4 KiB). What is larger is not worth the work of decoding.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
-
-/// While the keys cannot be fetched, this long is a caller asked to wait.
-const KEYS_RETRY_SECONDS: u32 = 5;
 
 /// What a verified token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,35 +50,6 @@ struct ConfiguredKey {
     id: OnceLock<String>,
 }
 
-/// Why a token was refused. Everything here is answered with 401, but for the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
-    #[error("an `Authorization: Bearer` header with a session token is needed")]
-    Missing,
-    #[error("the token cannot be read")]
-    Malformed,
-    #[error("the token is not signed with RS256")]
-    Algorithm,
-    #[error("the token is signed with a key that is not known")]
-    UnknownKey,
-    #[error("the token's signature does not hold")]
-    Signature,
-    #[error("the token is from another issuer")]
-    Issuer,
-    #[error("the token was made for a party that is not allowed")]
-    Party,
-    #[error("the token has expired")]
-    Expired,
-    #[error("the token is not valid yet")]
-    NotYet,
-    #[error("the token does not name a user")]
-    Subject,
-    #[error("the session is pending: the user has to complete the sign-in")]
-    Pending,
-    #[error("the identity provider's keys cannot be fetched")]
-    KeysUnavailable,
-}
-
 impl TokenVerifier {
     /// A verifier for these settings. `fetch` gets the body of a URL, in bounded time and size;
     /// it is called only for a key that is not at hand, one call at a time.
@@ -95,9 +62,17 @@ impl TokenVerifier {
         E: Into<axum::BoxError> + 'static,
     {
         let settings = settings.checked()?;
-        let configured = settings.jwt_key.as_deref().map(ConfiguredKey::from_pem).transpose()?;
+        let configured = settings
+            .jwt_key
+            .as_deref()
+            .map(ConfiguredKey::from_pem)
+            .transpose()?;
         let fetched = Jwks::new(settings.keys_url(), fetch);
-        Ok(Self { settings, configured, fetched })
+        Ok(Self {
+            settings,
+            configured,
+            fetched,
+        })
     }
 
     /// The settings it judges by, to see whether it has to be made anew.
@@ -128,7 +103,9 @@ impl TokenVerifier {
         token: &str,
         key_id: &str,
     ) -> Result<Option<SignedClaims>, Refusal> {
-        let Some(configured) = &self.configured else { return Ok(None) };
+        let Some(configured) = &self.configured else {
+            return Ok(None);
+        };
         match signed_with(token, &configured.key) {
             Ok(claims) => {
                 // The signature covers the header, so this is the key's id on its owner's word.
@@ -151,7 +128,10 @@ impl ConfiguredKey {
         // The PEM reader takes a private key too, and any content; this reads a public key.
         jsonwebtoken::jwk::Jwk::from_decoding_key(&key, None)
             .map_err(|_| InvalidTokenSettings::JwtKey)?;
-        Ok(Self { key, id: OnceLock::new() })
+        Ok(Self {
+            key,
+            id: OnceLock::new(),
+        })
     }
 }
 
@@ -160,10 +140,16 @@ fn key_id(token: &str) -> Result<String, Refusal> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(Refusal::Malformed);
     }
-    let Header { alg, kid, typ, crit, .. } = decode_header(token).map_err(|error| {
+    let Header {
+        alg,
+        kid,
+        typ,
+        crit,
+        ..
+    } = decode_header(token).map_err(|error| {
         // A header with an algorithm the library does not know, like `none`, cannot be read.
         match error.kind() {
-            ErrorKind::Json(_) => Refusal::Algorithm,
+            ErrorKind::Json(error) if error.is_data() => Refusal::Algorithm,
             _ => Refusal::Malformed,
         }
     })?;
@@ -213,7 +199,10 @@ impl SignedClaims {
         if self.iss.as_ref() != Some(&settings.issuer) {
             return Err(Refusal::Issuer);
         }
-        if !self.azp.is_some_and(|azp| settings.authorized_parties.contains(&azp)) {
+        if !self
+            .azp
+            .is_some_and(|azp| settings.authorized_parties.contains(&azp))
+        {
             return Err(Refusal::Party);
         }
         if now.duration_since(moment(self.exp)?) >= SKEW {
@@ -229,7 +218,11 @@ impl SignedClaims {
         }
         let sub = self.sub.and_then(|sub| AccountId::parse(&sub).ok());
         let sub = sub.filter(AccountId::is_user).ok_or(Refusal::Subject)?;
-        Ok(Claims { sub, session: self.sid, impersonated: self.act.is_some() })
+        Ok(Claims {
+            sub,
+            session: self.sid,
+            impersonated: self.act.is_some(),
+        })
     }
 }
 
@@ -237,35 +230,11 @@ fn moment(unix_seconds: i64) -> Result<Timestamp, Refusal> {
     Timestamp::from_second(unix_seconds).map_err(|_| Refusal::Malformed)
 }
 
-impl From<KeyMissing> for Refusal {
-    fn from(missing: KeyMissing) -> Self {
-        match missing {
-            KeyMissing::Unknown => Self::UnknownKey,
-            KeyMissing::Unavailable => Self::KeysUnavailable,
-        }
-    }
-}
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        let (code, challenge) = match refusal {
-            Refusal::KeysUnavailable => {
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                return Self::new(status, "identity_unavailable", refusal.to_string())
-                    .retry_after(KEYS_RETRY_SECONDS);
-            }
-            Refusal::Missing => ("token_missing", "Bearer"),
-            Refusal::Expired => ("token_expired", "Bearer error=\"invalid_token\""),
-            _ => ("token_invalid", "Bearer error=\"invalid_token\""),
-        };
-        Self::new(StatusCode::UNAUTHORIZED, code, refusal.to_string())
-            .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
-    }
-}
-
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenVerifier").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("TokenVerifier")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     hot::{Cancelled, failed, send},
     item::{self, Item, Reader, corrupt, expiry, keyed, number, text},
     key,
-    retry::{self, Again, Attempts},
+    retry::{self, Again},
     store::LedgerStore,
 };
 
@@ -56,7 +56,7 @@ impl LedgerStore {
         now: Timestamp,
     ) -> Result<Receipt, StoreError> {
         let fact = fact_key(account, &command.action);
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         loop {
             let before = self.read_before(account, command, fact.as_ref()).await?;
             if let Some(receipt) = self.done_before(&before, command).await? {
@@ -146,7 +146,7 @@ impl LedgerStore {
         &self,
         gets: Vec<TransactGetItem>,
     ) -> Result<[Option<Item>; 4], StoreError> {
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         loop {
             let request = self
                 .client

@@ -8,7 +8,7 @@ use crate::{
     error::{BoxError, StoreError, Unreadable},
     item::{Item, Reader, keyed, text, time},
     key::{self, EXPIRY_SLOT},
-    retry::{self, Again, Attempts},
+    retry::Again,
     store::LedgerStore,
 };
 
@@ -37,7 +37,7 @@ impl LedgerStore {
                 .expression_attribute_names("#slot", EXPIRY_SLOT)
                 .expression_attribute_values(":slot", text(key::expiry_slot(minute, shard)))
                 .set_exclusive_start_key(start.take());
-            let answer = retry::read(|| request.clone().send()).await?;
+            let answer = self.retried(|| request.clone().send()).await?;
             let holds = answer
                 .items()
                 .iter()
@@ -62,7 +62,7 @@ impl LedgerStore {
             .consistent_read(true)
             .key(key::PK, text(key::expiry_progress(shard)))
             .key(key::SK, text(key::ONLY));
-        let answer = retry::read(|| request.clone().send()).await?;
+        let answer = self.retried(|| request.clone().send()).await?;
         let minute = answer
             .item
             .map(|item| Reader::new(&item).time("completed_minute"));
@@ -81,7 +81,7 @@ impl LedgerStore {
             .put_item()
             .table_name(&self.names.state)
             .set_item(Some(item));
-        retry::read(|| request.clone().send()).await.map(drop)
+        self.retried(|| request.clone().send()).await.map(drop)
     }
 
     async fn without_outcome(
@@ -93,7 +93,7 @@ impl LedgerStore {
             .map(|(account, hold)| keyed(key::account(account), key::entry(hold.outcome())))
             .collect();
         let mut ended = Vec::new();
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         while !asked.is_empty() {
             let keys = KeysAndAttributes::builder()
                 .set_keys(Some(asked))
@@ -105,7 +105,7 @@ impl LedgerStore {
                 .client
                 .batch_get_item()
                 .request_items(&self.names.ledger, keys);
-            let answer = retry::read(|| request.clone().send()).await?;
+            let answer = self.retried(|| request.clone().send()).await?;
             let found = answer.responses.unwrap_or_default();
             ended.extend(
                 found

@@ -32,7 +32,7 @@ use crate::{
     error::StoreError,
     item::{self, Item, corrupt, number, time},
     key,
-    retry::{Again, Attempts, classify, exhausted, is_transient},
+    retry::{Again, classify, exhausted, is_transient},
     store::LedgerStore,
 };
 
@@ -74,7 +74,8 @@ impl LedgerStore {
     /// are run on the way (each at most once, then the hold is tried again). The same hold again
     /// is `Ok` and moves nothing.
     ///
-    /// Errors: [`Rejection::InsufficientCredits`] with the numbers, [`Rejection::AccountFrozen`];
+    /// Errors: [`Rejection::InsufficientCredits`] with the numbers, [`Rejection::AccountFrozen`],
+    /// [`Rejection::RateLimited`] after too many conflicts with nothing held;
     /// [`StoreError::Unavailable`] when it is not known whether the hold was placed: it then ends
     /// by expiring.
     pub async fn hold(&self, hold: &Hold, signup: Credits) -> Result<(), StoreError> {
@@ -86,7 +87,7 @@ impl LedgerStore {
                 .build(),
         ];
         let request = self.transaction(items, hold.id.to_string());
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         let mut prepared = 0_u8;
         loop {
             let why = match send(request.clone()).await? {
@@ -107,7 +108,12 @@ impl LedgerStore {
                 }
             };
             if !attempts.again(why).await {
-                return Err(exhausted(attempts.made()));
+                // Conflicts alone mean that nothing was applied; a lost answer means "not known".
+                return Err(if attempts.only_conflicts() {
+                    Rejection::RateLimited.into()
+                } else {
+                    exhausted(attempts.made())
+                });
             }
         }
     }
@@ -146,7 +152,7 @@ impl LedgerStore {
     /// Nothing to give back: the entry alone. Returns the outcome found in its place.
     async fn end_unmoved(&self, entry: &Entry) -> Result<Option<Ending>, StoreError> {
         let put = self.append(item::entry::write(entry))?;
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         loop {
             let Err(error) = self.append_alone(put.clone()).await else {
                 return Ok(None);
@@ -183,7 +189,7 @@ impl LedgerStore {
                 .build(),
         ];
         let request = self.transaction(items, end.id.to_string());
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         loop {
             let why = match send(request.clone()).await? {
                 Ok(()) => return Ok(None),

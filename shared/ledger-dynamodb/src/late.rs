@@ -12,7 +12,7 @@ use crate::{
     hot::{Cancelled, End, Ended, item_of, send},
     item::{self, Reader, corrupt, keyed, number, text},
     key,
-    retry::{Again, Attempts, exhausted},
+    retry::{Again, exhausted},
     store::LedgerStore,
 };
 
@@ -47,7 +47,7 @@ impl LedgerStore {
                 .build(),
         ];
         let request = self.transaction(items, format!("{}-late", end.id));
-        let mut attempts = Attempts::start();
+        let mut attempts = self.attempts();
         loop {
             let why = match send(request.clone()).await? {
                 Ok(()) => {

@@ -14,7 +14,7 @@ use ledger::{
 use crate::{
     error::{BoxError, StoreError},
     item::{self, Item, Reader, corrupt, text},
-    key, retry,
+    key,
     store::LedgerStore,
 };
 
@@ -44,7 +44,7 @@ impl LedgerStore {
             .table_name(&self.names.state)
             .key(key::PK, text(key::account(account)))
             .key(key::SK, text(key::BALANCE));
-        let answer = retry::read(|| request.clone().send()).await?;
+        let answer = self.retried(|| request.clone().send()).await?;
         let balance = answer.item.map(|item| item::account::read_balance(&item));
         balance.transpose().map_err(corrupt(account))
     }
@@ -61,7 +61,7 @@ impl LedgerStore {
             .expression_attribute_values(":balance", text(key::BALANCE))
             .expression_attribute_values(":buckets", text(key::BUCKETS));
         for _ in 0..TORN_READS_MAX {
-            let answer = retry::read(|| request.clone().send()).await?;
+            let answer = self.retried(|| request.clone().send()).await?;
             let [balance, buckets] = answer.items() else {
                 return Ok(None);
             };
@@ -88,7 +88,7 @@ impl LedgerStore {
             .scan_index_forward(false)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start);
-        let answer = retry::read(|| request.clone().send()).await?;
+        let answer = self.retried(|| request.clone().send()).await?;
         let entries = read_entries(account, answer.items())?;
         let more = answer.last_evaluated_key().is_some();
         let next = entries.last().map(|entry| entry.id).filter(|_| more);
@@ -143,7 +143,7 @@ impl LedgerStore {
             .consistent_read(true)
             .key(key::PK, text(key::account(account)))
             .key(key::SK, text(key::entry(id)));
-        let answer = retry::read(|| request.clone().send()).await?;
+        let answer = self.retried(|| request.clone().send()).await?;
         let entry = answer.item.map(|item| item::entry::read(account, &item));
         entry.transpose().map_err(corrupt(account))
     }
@@ -162,7 +162,7 @@ impl LedgerStore {
                 .expression_attribute_values(":balance", text(key::BALANCE))
                 .projection_expression("pk")
                 .set_exclusive_start_key(start.take());
-            let answer = retry::read(|| request.clone().send()).await?;
+            let answer = self.retried(|| request.clone().send()).await?;
             let partitions = answer.items().iter().filter_map(|item| item.get(key::PK));
             accounts.extend(partitions.filter_map(|pk| key::parse_account(pk.as_s().ok()?)));
             match answer.last_evaluated_key {
@@ -181,7 +181,7 @@ impl LedgerStore {
             .table_name(&self.names.state)
             .key(key::PK, text(key::PRICE_BOOK))
             .key(key::SK, text(key::ONLY));
-        let answer = retry::read(|| request.clone().send()).await?;
+        let answer = self.retried(|| request.clone().send()).await?;
         let book = answer.item.map(|item| item::price::read(&item)).transpose();
         book.map_err(|source| StoreError::Corrupt {
             account: key::PRICE_BOOK.to_owned(),
@@ -202,7 +202,7 @@ impl LedgerStore {
                 .entries(account, first)
                 .consistent_read(true)
                 .set_exclusive_start_key(start.take());
-            let answer = retry::read(|| request.clone().send()).await?;
+            let answer = self.retried(|| request.clone().send()).await?;
             entries.extend(read_entries(account, answer.items())?);
             match answer.last_evaluated_key {
                 Some(last) => start = Some(last),

@@ -6,11 +6,14 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
-use crate::error::{BoxError, StoreError};
+use crate::{
+    error::{BoxError, StoreError},
+    store::LedgerStore,
+};
 
 /// No new attempt starts later than this after the first. A person waits for the answer, and a
 /// function for its deadline.
-const BUDGET: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a conflict with another transaction is tried again: past this the account is hotter
 /// than one balance item can be.
 const CONFLICTS_MAX: u32 = 8;
@@ -31,15 +34,17 @@ pub(crate) enum Again {
 /// Counts the attempts of one operation.
 pub(crate) struct Attempts {
     started: Instant,
+    patience: Duration,
     made: u32,
     conflicts: u32,
 }
 
 impl Attempts {
-    /// Before the first attempt.
-    pub(crate) fn start() -> Self {
+    /// Before the first attempt; none starts later than `patience` from now.
+    pub(crate) fn start(patience: Duration) -> Self {
         Self {
             started: Instant::now(),
+            patience,
             made: 0,
             conflicts: 0,
         }
@@ -51,13 +56,18 @@ impl Attempts {
         if why == Again::Conflict {
             self.conflicts = self.conflicts.saturating_add(1);
         }
-        if self.conflicts > CONFLICTS_MAX || self.started.elapsed() >= BUDGET {
+        if self.conflicts > CONFLICTS_MAX || self.started.elapsed() >= self.patience {
             return false;
         }
         let doubled = PAUSE_FIRST.saturating_mul(1_u32.checked_shl(self.made).unwrap_or(u32::MAX));
         let ceiling = u64::try_from(doubled.min(PAUSE_MAX).as_micros()).unwrap_or(u64::MAX);
         tokio::time::sleep(Duration::from_micros(fastrand::u64(..ceiling))).await;
         true
+    }
+
+    /// Whether every attempt so far came to a conflict, so that none was applied.
+    pub(crate) fn only_conflicts(&self) -> bool {
+        self.conflicts == self.made
     }
 
     /// How many attempts were made before the one under way.
@@ -101,20 +111,30 @@ pub(crate) fn is_transient(code: &str) -> bool {
     )
 }
 
-/// Repeats a read until it answers, within the budget.
-pub(crate) async fn read<T, E, F>(mut request: impl FnMut() -> F) -> Result<T, StoreError>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-{
-    let mut attempts = Attempts::start();
-    loop {
-        let why = match request().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => classify(error)?,
-        };
-        if !attempts.again(why).await {
-            return Err(exhausted(attempts.made()));
+impl LedgerStore {
+    /// Before the first attempt of an operation.
+    pub(crate) fn attempts(&self) -> Attempts {
+        Attempts::start(self.patience)
+    }
+
+    /// Repeats a read, or a write that may be applied twice, until it is answered.
+    pub(crate) async fn retried<T, E, F>(
+        &self,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let mut attempts = self.attempts();
+        loop {
+            let why = match request().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => classify(error)?,
+            };
+            if !attempts.again(why).await {
+                return Err(exhausted(attempts.made()));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     AccountId, Credits,
     balance::Balance,
-    bucket::{self, Bucket},
+    bucket::{self, Bucket, Source},
     credits::AmountTooLarge,
 };
 
@@ -31,7 +31,8 @@ pub struct Account {
 pub struct View {
     /// What can be spent.
     pub available: Credits,
-    /// The buckets with what is left in each now, in burn order.
+    /// The buckets with what is left in each now, in burn order. Empty `restored` ones, which
+    /// are nothing but room, are left out.
     pub buckets: Vec<Bucket>,
 }
 
@@ -40,8 +41,9 @@ impl Account {
     /// transaction. Twelve monthly plans with their restored places and two packs a month fit.
     pub const BUCKETS_MAX: usize = 50;
 
-    /// How long an empty bucket that never expires is kept: longer than any hold lives, so that
-    /// what a running call gives back still finds its place.
+    /// How long an empty bucket that never expires is kept under its own name: longer than any
+    /// hold lives, so that what a running call gives back finds the bucket it was taken from.
+    /// After that it leaves room in [`bucket::place_left_by`].
     pub const EMPTY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
     /// An account nobody has opened: no balance, no buckets.
@@ -72,13 +74,24 @@ impl Account {
             bucket::derive(&self.buckets, self.marked_balance, self.balance.available)?;
         let (due, open): (Vec<_>, Vec<_>) = buckets.into_iter().partition(|b| b.is_due(now));
         let forfeited = Credits::sum(due.iter().map(|bucket| bucket.left))?;
-        Ok(View { available: self.balance.available.checked_sub(forfeited)?, buckets: open })
+        let buckets = open
+            .into_iter()
+            .filter(|bucket| !bucket.is_empty_place())
+            .collect();
+        Ok(View {
+            available: self.balance.available.checked_sub(forfeited)?,
+            buckets,
+        })
     }
 }
 
 impl View {
-    /// What the buckets still in use were granted in all.
+    /// What the buckets still in use were granted in all. A restored bucket was granted nothing
+    /// anew: it counts with what came back.
     pub fn granted(&self) -> Result<Credits, AmountTooLarge> {
-        Credits::sum(self.buckets.iter().map(|bucket| bucket.granted))
+        Credits::sum(self.buckets.iter().map(|bucket| match bucket.source {
+            Source::Restored => bucket.left,
+            _ => bucket.granted,
+        }))
     }
 }

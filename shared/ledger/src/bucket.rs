@@ -30,7 +30,7 @@ pub enum Source {
     Adjustment,
     /// A refund that found no room in the buckets it was paid from.
     Refund,
-    /// The place an expired bucket leaves for what running calls give back.
+    /// The place an expired or long emptied bucket leaves for what running calls give back.
     Restored,
 }
 
@@ -115,7 +115,10 @@ impl Bucket {
     /// What could still flow back into it.
     pub fn room(&self) -> Credits {
         // INVARIANT: 0 <= left <= granted, so the difference is within bounds.
-        self.granted.checked_sub(self.left).unwrap_or_default().or_zero()
+        self.granted
+            .checked_sub(self.left)
+            .unwrap_or_default()
+            .or_zero()
     }
 
     /// Whether its time is over at `now`.
@@ -123,8 +126,21 @@ impl Bucket {
         self.expires_at.is_some_and(|expiry| expiry <= now)
     }
 
+    /// Whether it is nothing but room for what running calls give back.
+    pub(crate) fn is_empty_place(&self) -> bool {
+        self.source == Source::Restored && self.left == Credits::ZERO
+    }
+
     fn burn_key(&self) -> (Timestamp, u8, Ulid) {
-        (self.expires_at.unwrap_or(Timestamp::MAX), self.priority, self.id)
+        // A place that never expires is filled last, so that it takes only what finds no room
+        // anywhere else; and what is filled last burns first.
+        let is_place = self.source == Source::Restored;
+        let never = if is_place {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        };
+        (self.expires_at.unwrap_or(never), self.priority, self.id)
     }
 
     fn take(&mut self, wanted: Credits) -> Result<Credits, AmountTooLarge> {
@@ -148,14 +164,19 @@ pub fn sort_by_burn_order(buckets: &mut [Bucket]) {
 /// Takes `amount` (≥ 0) out of `buckets` in burn order. Returns what they could not pay.
 pub fn burn(buckets: &mut [Bucket], amount: Credits) -> Result<Credits, AmountTooLarge> {
     sort_by_burn_order(buckets);
-    buckets.iter_mut().try_fold(amount, |rest, bucket| bucket.take(rest))
+    buckets
+        .iter_mut()
+        .try_fold(amount, |rest, bucket| bucket.take(rest))
 }
 
 /// Puts `amount` (≥ 0) back into `buckets` in reverse burn order, each up to what it was
 /// granted. Returns what found no room.
 pub fn put_back(buckets: &mut [Bucket], amount: Credits) -> Result<Credits, AmountTooLarge> {
     sort_by_burn_order(buckets);
-    buckets.iter_mut().rev().try_fold(amount, |rest, bucket| bucket.refill(rest))
+    buckets
+        .iter_mut()
+        .rev()
+        .try_fold(amount, |rest, bucket| bucket.refill(rest))
 }
 
 /// What is left in each of the `marked` buckets now that the balance is `available`, sorted in
@@ -191,6 +212,23 @@ pub fn restored(expired: &Bucket, now: Timestamp) -> Option<Bucket> {
         granted: used,
         left: Credits::ZERO,
         expires_at: Some(expires_at),
+        priority: Source::Restored.priority(),
+    })
+}
+
+/// The one place which `empty` buckets that never expire leave behind: room for all that was used
+/// of them. What a call gives back may have been theirs long after they were emptied, because
+/// they can be filled and emptied again between two marks; without this place it would be
+/// forfeited although it never expires. None if there is none to leave it.
+pub fn place_left_by(empty: &[Bucket]) -> Option<Bucket> {
+    let first = empty.first()?;
+    let room = Credits::sum(empty.iter().map(Bucket::room)).unwrap_or(Credits::MAX);
+    Some(Bucket {
+        id: first.id,
+        source: Source::Restored,
+        granted: room,
+        left: Credits::ZERO,
+        expires_at: None,
         priority: Source::Restored.priority(),
     })
 }

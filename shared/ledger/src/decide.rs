@@ -27,8 +27,16 @@ pub fn decide(account: &Account, command: &Command, now: Timestamp) -> Result<Ch
         _ if !account.is_open() => return Err(Rejection::NoAccount),
         Action::Grant(grant) => draft.grant(grant)?,
         Action::Adjust { adjustment, reason } => draft.adjust(*adjustment, reason.as_ref())?,
-        Action::Refund { hold, amount, cost, note } => {
-            let cause = Cause::Refund { hold: *hold, note: note.clone() };
+        Action::Refund {
+            hold,
+            amount,
+            cost,
+            note,
+        } => {
+            let cause = Cause::Refund {
+                hold: *hold,
+                note: note.clone(),
+            };
             draft.refund(*amount, cause)?;
             draft.limit(hold.to_string(), *amount, *cost)?;
         }
@@ -64,8 +72,11 @@ impl<'a> Draft<'a> {
         now: Timestamp,
     ) -> Result<Self, AmountTooLarge> {
         let mut after = account.clone();
-        let (buckets, unplaced) =
-            bucket::derive(&account.buckets, account.marked_balance, account.balance.available)?;
+        let (buckets, unplaced) = bucket::derive(
+            &account.buckets,
+            account.marked_balance,
+            account.balance.available,
+        )?;
         after.buckets = buckets;
         let mut draft = Self {
             id: command.id,
@@ -77,23 +88,49 @@ impl<'a> Draft<'a> {
             fact: None,
             taken: None,
         };
-        draft.drop_long_empty(account);
+        draft.fold_long_empty(account);
         draft.expire(unplaced)?;
         Ok(draft)
     }
 
-    /// A bucket that never expires and was empty at a mark made before any hold still open was
-    /// placed is nobody's place any more.
-    fn drop_long_empty(&mut self, before: &Account) {
-        if self.now.duration_since(before.marked_at) < Account::EMPTY_KEPT {
-            return;
-        }
+    /// Makes one place of the buckets that never expire and have long been empty, or of all such
+    /// empty ones where the account has as many buckets as it may: buying and using up packs
+    /// must not lead to a paid grant being refused.
+    fn fold_long_empty(&mut self, before: &Account) {
+        let rested = self.now.duration_since(before.marked_at) >= Account::EMPTY_KEPT;
+        let full = self.after.buckets.len() >= Account::BUCKETS_MAX;
         let was_empty = |id: Ulid| {
-            before.buckets.iter().any(|bucket| bucket.id == id && bucket.left == Credits::ZERO)
+            before
+                .buckets
+                .iter()
+                .any(|bucket| bucket.id == id && bucket.left == Credits::ZERO)
         };
-        self.after.buckets.retain(|bucket| {
-            bucket.expires_at.is_some() || bucket.left.is_positive() || !was_empty(bucket.id)
+        let is_place =
+            |bucket: &Bucket| bucket.source == Source::Restored && bucket.expires_at.is_none();
+        let all = std::mem::take(&mut self.after.buckets);
+        let (empty, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|bucket| {
+            bucket.expires_at.is_none()
+                && bucket.left == Credits::ZERO
+                && (full || rested && was_empty(bucket.id))
         });
+        self.after.buckets = kept;
+        let Some(place) = bucket::place_left_by(&empty) else {
+            return;
+        };
+        match self
+            .after
+            .buckets
+            .iter_mut()
+            .find(|bucket| is_place(bucket))
+        {
+            Some(bucket) => {
+                bucket.granted = bucket
+                    .granted
+                    .checked_add(place.granted)
+                    .unwrap_or(Credits::MAX);
+            }
+            None => self.after.buckets.push(place),
+        }
     }
 
     /// Forfeits what is left of due buckets and what belongs to no bucket.
@@ -102,13 +139,15 @@ impl<'a> Draft<'a> {
         let all = std::mem::take(&mut self.after.buckets);
         let (due, open): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.is_due(self.now));
         self.after.buckets = open;
-        self.after.buckets.extend(due.iter().filter_map(|b| bucket::restored(b, self.now)));
+        self.after
+            .buckets
+            .extend(due.iter().filter_map(|b| bucket::restored(b, self.now)));
         let rests = due.iter().map(|bucket| (bucket.source, bucket.left));
         let forfeits: Vec<_> = rests
             .chain([(Source::Restored, unplaced)])
             .filter(|(_, left)| left.is_positive())
             .collect();
-        for (step, (source, left)) in forfeits.iter().enumerate().rev() {
+        for (step, (source, left)) in forfeits.iter().rev().enumerate().rev() {
             let id = preceding(self.id, step.saturating_add(1));
             self.put(id, left.negated(), Cause::Expiry { source: *source })?;
             self.condition = Condition::Exactly(read);
@@ -147,16 +186,15 @@ impl<'a> Draft<'a> {
         };
         let spendable = self.receive(grant.amount, cause)?;
         self.add_bucket(grant.source, grant.amount, spendable, grant.expires_at)?;
-        self.fact = grant.key.clone().map(|key| Fact { key, amount: grant.amount });
+        self.fact = grant.key.clone().map(|key| Fact {
+            key,
+            amount: grant.amount,
+        });
         self.after.last_synced_at = Some(self.now);
         Ok(())
     }
 
-    fn adjust(
-        &mut self,
-        adjustment: Adjustment,
-        reason: Option<&String>,
-    ) -> Result<(), Rejection> {
+    fn adjust(&mut self, adjustment: Adjustment, reason: Option<&String>) -> Result<(), Rejection> {
         let available = self.after.balance.available;
         let read = self.read_balance()?;
         let (amount, condition) = match adjustment {
@@ -167,7 +205,10 @@ impl<'a> Draft<'a> {
             Adjustment::By(amount) if amount.is_negative() => {
                 let required = amount.negated();
                 if available < required {
-                    return Err(Rejection::InsufficientCredits { required, available });
+                    return Err(Rejection::InsufficientCredits {
+                        required,
+                        available,
+                    });
                 }
                 (amount, Condition::AtLeast(required))
             }
@@ -182,7 +223,9 @@ impl<'a> Draft<'a> {
         if !matches!(self.condition, Condition::Exactly(_)) {
             self.condition = condition;
         }
-        let cause = Cause::Adjustment { reason: reason.cloned() };
+        let cause = Cause::Adjustment {
+            reason: reason.cloned(),
+        };
         if amount.is_positive() {
             let spendable = self.receive(amount, cause)?;
             self.merge_or_add(Source::Adjustment, amount, spendable)?;
@@ -242,8 +285,15 @@ impl<'a> Draft<'a> {
         } else {
             self.add_bucket(Source::Pack, reversal.amount, spendable, None)?;
         }
-        self.fact = Some(Fact { key: reversal.key.clone(), amount: reversal.amount });
-        self.limit(reversal.payment.clone(), reversal.amount.negated(), reversal.granted)
+        self.fact = Some(Fact {
+            key: reversal.key.clone(),
+            amount: reversal.amount,
+        });
+        self.limit(
+            reversal.payment.clone(),
+            reversal.amount.negated(),
+            reversal.granted,
+        )
     }
 
     /// Puts the entry of credits coming in. Returns what of them can be spent: a debt is paid
@@ -280,7 +330,11 @@ impl<'a> Draft<'a> {
         if amount > limit {
             return Err(Rejection::ReversalLimit { limit });
         }
-        self.taken = Some(Taken { subject, amount, limit });
+        self.taken = Some(Taken {
+            subject,
+            amount,
+            limit,
+        });
         Ok(())
     }
 
@@ -316,7 +370,14 @@ impl<'a> Draft<'a> {
             return Err(Rejection::TooManyBuckets { limit });
         }
         let priority = source.priority();
-        let bucket = Bucket { id: self.id, source, granted, left, expires_at, priority };
+        let bucket = Bucket {
+            id: self.id,
+            source,
+            granted,
+            left,
+            expires_at,
+            priority,
+        };
         self.after.buckets.push(bucket);
         Ok(())
     }
@@ -327,8 +388,12 @@ impl<'a> Draft<'a> {
         let delta = Credits::sum(self.entries.iter().map(|entry| entry.amount))?;
         self.after.marked_balance = self.after.balance.available;
         self.after.marked_at = self.now;
-        self.after.balance.next_expiry =
-            self.after.buckets.iter().filter_map(|bucket| bucket.expires_at).min();
+        self.after.balance.next_expiry = self
+            .after
+            .buckets
+            .iter()
+            .filter_map(|bucket| bucket.expires_at)
+            .min();
         self.after.balance.revision = before.balance.revision.saturating_add(1);
         Ok(Change {
             entries: self.entries,

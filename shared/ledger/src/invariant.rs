@@ -30,6 +30,9 @@ pub enum Violation {
         /// What the entries add up to.
         sum: Credits,
     },
+    /// One entry taken in twice.
+    #[error("entry {0} is there twice")]
+    EntryTwice(EntryId),
     /// An amount has the wrong sign for its kind, or the sum left the bounds.
     #[error("entry {0} has an amount its kind cannot have")]
     Amount(EntryId),
@@ -67,27 +70,65 @@ pub enum Violation {
     },
 }
 
-/// One call as its entries tell it.
+/// One call as its entries tell it, in whatever order they come: the clocks of two functions may
+/// differ by more than the time between two entries.
 #[derive(Default)]
 struct Call {
-    held: Credits,
-    expires_at: Option<Timestamp>,
-    ending: Option<Ending>,
-    late: Option<Credits>,
-    refunded: Credits,
+    hold: Option<(Credits, Timestamp)>,
+    outcome: Option<(EntryId, Credits, Ending)>,
+    late: Option<(EntryId, Credits)>,
+    refund: Option<(EntryId, Credits)>,
 }
 
 impl Call {
     fn cost(&self) -> Credits {
-        match (self.ending, self.late) {
-            (Some(_), Some(late)) => late,
-            (Some(ending), None) => ending.charged(),
+        match (self.outcome, self.late) {
+            (Some(_), Some((_, late))) => late,
+            (Some((_, _, ending)), None) => ending.charged(),
             (None, _) => Credits::ZERO,
+        }
+    }
+
+    /// What is wrong with the call, all its entries taken together.
+    fn judge(&self, id: HoldId, now: Timestamp, violations: &mut Vec<Violation>) {
+        let outcome = self.outcome.map(|(entry, _, _)| entry);
+        let late = self.late.map(|(entry, _)| entry);
+        let refund = self.refund.map(|(entry, _)| entry);
+        let Some((held, expires_at)) = self.hold else {
+            let orphans = [outcome, late, refund].into_iter().flatten();
+            violations.extend(orphans.map(Violation::NoHold));
+            return;
+        };
+        match self.outcome {
+            None if now.duration_since(expires_at) > EXPIRY_GRACE => {
+                violations.push(Violation::HoldOpen(id));
+            }
+            Some((entry, given_back, ending))
+                if entry != EntryId::Outcome(id)
+                    || held.checked_sub(ending.charged()) != Ok(given_back) =>
+            {
+                violations.push(Violation::OutcomeAmount(entry));
+            }
+            _ => {}
+        }
+        if let Some((entry, charged)) = self.late {
+            let expired = self
+                .outcome
+                .is_some_and(|(_, _, ending)| ending == Ending::Expired);
+            if !expired || charged > held {
+                violations.push(Violation::LateCharge(entry));
+            }
+        }
+        if self
+            .refund
+            .is_some_and(|(_, refunded)| refunded > self.cost())
+        {
+            violations.push(Violation::Reversal(id.to_string()));
         }
     }
 }
 
-/// Reads an account's entries, in the order of their keys, and then judges them.
+/// Reads an account's entries, in any order, and then judges them.
 #[derive(Default)]
 pub struct Audit {
     sum: Credits,
@@ -99,7 +140,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Takes in one entry. A hold must come before what refers to it, as its key does.
+    /// Takes in one entry.
     pub fn add(&mut self, entry: &Entry) {
         self.count = self.count.saturating_add(1);
         match self.sum.checked_add(entry.amount) {
@@ -139,19 +180,16 @@ impl Audit {
     pub fn finish(mut self, account: &Account, now: Timestamp) -> Vec<Violation> {
         let available = account.balance.available;
         if available != self.sum {
-            self.violations.push(Violation::Sum { available, sum: self.sum });
+            self.violations.push(Violation::Sum {
+                available,
+                sum: self.sum,
+            });
         }
         if available.is_negative() && !self.may_owe {
             self.violations.push(Violation::UnexplainedDebt(available));
         }
         for (id, call) in &self.calls {
-            let overdue = call.expires_at.is_some_and(|e| now.duration_since(e) > EXPIRY_GRACE);
-            if call.ending.is_none() && overdue {
-                self.violations.push(Violation::HoldOpen(*id));
-            }
-            if call.refunded > call.cost() {
-                self.violations.push(Violation::Reversal(id.to_string()));
-            }
+            call.judge(*id, now, &mut self.violations);
         }
         let derived = bucket::derive(&account.buckets, account.marked_balance, available);
         let left = derived.and_then(|(buckets, unplaced)| {
@@ -170,44 +208,36 @@ impl Audit {
             self.violations.push(Violation::Amount(entry.id));
             return;
         };
-        let held = entry.amount.negated();
-        let call = Call { held, expires_at: Some(expires_at), ..Call::default() };
-        self.calls.insert(HoldId(ulid), call);
+        let hold = (entry.amount.negated(), expires_at);
+        if self.call(HoldId(ulid)).hold.replace(hold).is_some() {
+            self.violations.push(Violation::EntryTwice(entry.id));
+        }
     }
 
     fn outcome(&mut self, entry: &Entry, hold: HoldId, ending: Ending) {
-        let Some(call) = self.calls.get_mut(&hold) else {
-            self.violations.push(Violation::NoHold(entry.id));
-            return;
-        };
-        if call.ending.replace(ending).is_some() {
+        let outcome = (entry.id, entry.amount, ending);
+        if self.call(hold).outcome.replace(outcome).is_some() {
             self.violations.push(Violation::TwoOutcomes(hold));
-        }
-        let expected = call.held.checked_sub(ending.charged());
-        if entry.id != EntryId::Outcome(hold) || expected != Ok(entry.amount) {
-            self.violations.push(Violation::OutcomeAmount(entry.id));
         }
     }
 
     fn charge(&mut self, entry: &Entry, hold: HoldId) {
         self.may_owe = true;
-        let Some(call) = self.calls.get_mut(&hold) else {
-            self.violations.push(Violation::NoHold(entry.id));
-            return;
-        };
-        let charged = entry.amount.negated();
-        let twice = call.late.replace(charged).is_some();
-        if twice || call.ending != Some(Ending::Expired) || charged > call.held {
+        let late = (entry.id, entry.amount.negated());
+        if self.call(hold).late.replace(late).is_some() {
             self.violations.push(Violation::LateCharge(entry.id));
         }
     }
 
     fn refund(&mut self, entry: &Entry, hold: HoldId) {
-        let Some(call) = self.calls.get_mut(&hold) else {
-            self.violations.push(Violation::NoHold(entry.id));
-            return;
-        };
-        call.refunded = call.refunded.checked_add(entry.amount).unwrap_or(Credits::MAX);
+        let call = self.call(hold);
+        let before = call.refund.map_or(Credits::ZERO, |(_, refunded)| refunded);
+        let refunded = before.checked_add(entry.amount).unwrap_or(Credits::MAX);
+        call.refund = Some((entry.id, refunded));
+    }
+
+    fn call(&mut self, hold: HoldId) -> &mut Call {
+        self.calls.entry(hold).or_default()
     }
 
     fn fact(&mut self, key: &GrantKey) {

@@ -74,6 +74,9 @@ pub enum Rejection {
         /// [`Account::BUCKETS_MAX`](crate::account::Account::BUCKETS_MAX).
         limit: u32,
     },
+    /// More calls at once than one balance can be written for; nothing was held.
+    #[error("the account is used faster than its balance can be written")]
+    RateLimited,
     /// The balance kept moving while the command was decided; nothing was moved.
     #[error("the account is busy")]
     Busy,
@@ -97,6 +100,7 @@ impl Rejection {
             Self::AmountTooLarge(_) => "amount_too_large",
             Self::ExpiryNotInFuture => "expiry_not_in_future",
             Self::TooManyBuckets { .. } => "too_many_buckets",
+            Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
         }
     }

@@ -2,13 +2,14 @@
 //! clock, logs and metrics, one HTTP client, the AWS clients, settings that renew themselves, and
 //! the loops that take requests, events and queue batches from the Lambda runtime.
 //!
-//! A function's `main` calls [`begin`] once, builds what it needs from the [`Startup`] it gets,
-//! and ends in [`serve`], [`run_event`] or [`run_batch`]. Nothing here knows what a credit is.
+//! A function's `main` calls [`begin()`] once, builds what it needs from the [`Startup`] it gets,
+//! and ends in [`serve()`], [`run_event`] or [`run_batch`]. Nothing here knows what a credit is.
 
 #![warn(missing_docs)]
 
 mod aws;
 mod batch;
+mod begin;
 mod cached;
 mod clock;
 mod environment;
@@ -25,9 +26,10 @@ mod telemetry;
 mod test_server;
 
 pub use batch::{SqsMessage, run_batch};
+pub use begin::{Startup, begin};
 pub use cached::Cached;
 pub use clock::Clock;
-pub use environment::{Startup, StartupError, begin};
+pub use environment::StartupError;
 pub use event::run_event;
 pub use http_client::{HttpClient, HttpError};
 pub use identity::new_ulid;

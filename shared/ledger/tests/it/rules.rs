@@ -1,0 +1,13 @@
+//! The rules of the money, one row per rule and per boundary.
+
+mod adjustments;
+mod buckets;
+mod expiry;
+mod freezing;
+mod grants;
+mod holds;
+mod kinds;
+mod names;
+mod outcomes;
+mod prices;
+mod reversals;

@@ -1,0 +1,89 @@
+//! The client against a server of the test's own.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::test_server::{Reply, TestServer};
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn client() -> HttpClient {
+    HttpClient::new(SOON).unwrap()
+}
+
+fn post(url: &str) -> Request<Full<Bytes>> {
+    Request::post(url).body(Full::from("hello")).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_sent_once_and_its_answer_read_as_it_comes() {
+    let server = TestServer::start(|_, _| Reply::Answer(201, "done".to_owned())).await;
+    let response = client().send(post(&server.url)).await.unwrap();
+    assert_eq!(response.status(), 201);
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "done"
+    );
+    assert_eq!(server.bodies(), ["hello"]);
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_been_received_is_not_repeated() {
+    let server = TestServer::start(|_, _| Reply::HangUp).await;
+    let error = client().send(post(&server.url)).await.unwrap_err();
+    assert!(matches!(error, HttpError::Exchange(_)), "{error:?}");
+    assert_eq!(server.bodies().len(), 1);
+}
+
+#[tokio::test]
+async fn a_port_nobody_listens_on_is_a_failure_to_connect() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = client().send(post(&url)).await.unwrap_err();
+    assert!(matches!(error, HttpError::Connect(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_never_ends_is_a_failure_to_connect() {
+    let server = TestServer::start(|_, _| Reply::Stall).await;
+    let client = HttpClient::new(Duration::from_millis(20)).unwrap();
+    let url = server.url.replace("http://", "https://");
+    let error = client.send(post(&url)).await.unwrap_err();
+    assert!(matches!(error, HttpError::Connect(_)), "{error:?}");
+    assert!(
+        cause::<connect::ConnectTimedOut>(&error).is_some(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn get_gives_the_body_of_a_success_within_its_limits() {
+    let server = TestServer::start(|_, _| Reply::Answer(200, "x".repeat(100))).await;
+    assert_eq!(
+        client().get(&server.url, 100, SOON).await.unwrap().len(),
+        100
+    );
+    let error = client().get(&server.url, 99, SOON).await.unwrap_err();
+    assert_eq!(error.to_string(), "the answer is longer than 99 bytes");
+}
+
+#[tokio::test]
+async fn get_refuses_other_statuses_late_answers_and_what_is_no_address() {
+    let server = TestServer::start(|n, _| match n {
+        0 => Reply::Answer(404, "secret".to_owned()),
+        _ => Reply::Stall,
+    });
+    let server = server.await;
+    let error = client().get(&server.url, 100, SOON).await.unwrap_err();
+    assert_eq!(error.to_string(), "the answer has status 404");
+    let error = client()
+        .get(&server.url, 100, Duration::from_millis(20))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "no complete answer within 20 ms");
+    let error = client().get("not an address", 100, SOON).await.unwrap_err();
+    assert_eq!(error.to_string(), "`not an address` is not an http address");
+}
