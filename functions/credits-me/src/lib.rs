@@ -1,1 +1,75 @@
-//! (placeholder)
+//! What signed-in users can see of their credits. Reads only: nothing here ever writes.
+//!
+//! | route | answers |
+//! |---|---|
+//! | `GET /api/credits/me` | the balance, its buckets and, with `?include=holds`, open holds |
+//! | `GET /api/credits/settings` | what each feature costs |
+//! | `GET /api/credits/history` | every movement, newest first, in words |
+//!
+//! Each wants a Clerk session token and shows the caller's own account. They answer in every mode.
+
+mod cursor;
+mod history;
+mod me;
+mod price_list;
+mod settings;
+mod signed_in;
+mod words;
+
+use std::sync::Arc;
+
+use axum::{Router, routing::get};
+use http_api::{ApiError, method_not_allowed, not_found};
+use ledger_dynamodb::{LedgerStore, StoreError, TableNames};
+use startup::{BoxError, Cached, Clock, Startup};
+
+pub use settings::{InvalidSetting, Settings};
+
+/// The tables, the settings and the clock.
+#[derive(Clone, Debug)]
+pub struct CreditsMe {
+    /// The books.
+    pub store: LedgerStore,
+    /// What an operator has set, at most a minute old.
+    pub settings: Cached<Settings>,
+    /// Says the time of each request.
+    pub clock: Clock,
+}
+
+impl CreditsMe {
+    /// The function as the environment and the settings describe it. Fails, naming it, if a
+    /// variable or a required setting is missing.
+    pub async fn start(startup: &Startup) -> Result<Self, BoxError> {
+        let names = TableNames {
+            ledger: startup.required("LEDGER_TABLE")?,
+            state: startup.required("STATE_TABLE")?,
+        };
+        let store = LedgerStore::new(startup.dynamodb(), names);
+        let settings = settings::keep_current(startup, store.clone()).await?;
+        Ok(Self {
+            store,
+            settings,
+            clock: startup.clock.clone(),
+        })
+    }
+}
+
+/// The function's routes.
+pub fn router(function: CreditsMe) -> Router {
+    Router::new()
+        .route("/api/credits/me", get(me::show))
+        .route("/api/credits/settings", get(price_list::show))
+        .route("/api/credits/history", get(history::show))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(Arc::new(function))
+}
+
+/// The answer where the table gave none.
+fn unreadable(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Rejected(rejection) => rejection.into(),
+        StoreError::Unavailable(_) => ApiError::ledger_unavailable(&error),
+        StoreError::Corrupt { .. } => ApiError::internal(&error),
+    }
+}

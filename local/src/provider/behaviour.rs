@@ -116,7 +116,12 @@ impl Behaviour {
                 json!("unsupported_value"),
                 "Unsupported value for organization org-stand-in.".to_owned(),
             ),
-            Self::Stalls => return Some(Reply { start: Start::Never, ..Reply::empty() }),
+            Self::Stalls => {
+                return Some(Reply {
+                    start: Start::Never,
+                    ..Reply::empty()
+                });
+            }
             _ => return None,
         };
         let mut reply = Reply::error(status, kind, &code, &message);
@@ -128,7 +133,11 @@ impl Behaviour {
 
     /// When the reply of this model starts.
     pub(crate) fn start(self) -> Start {
-        if self == Self::Slow { Start::After(SLOW) } else { Start::AtOnce }
+        if self == Self::Slow {
+            Start::After(SLOW)
+        } else {
+            Start::AtOnce
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::behaviour::Behaviour;
 use super::reply::{CREATED_S, Reply, Step, error_body};
 
 /// The most choices the real provider makes for one request.
-const CHOICES_MAX: u64 = 128;
+const CHOICES_MAX: usize = 128;
 
 /// How much the models that fail midway send before they do.
 const WORDS_BEFORE_FAILURE: usize = 3;
@@ -33,71 +33,86 @@ struct Chat {
 pub(crate) fn reply(body: &Value, number: u64) -> Reply {
     let chat = match Chat::parse(body, number) {
         Ok(chat) => chat,
-        Err(reply) => return *reply,
+        Err(reply) => return reply,
     };
     let behaviour = Behaviour::of(&chat.model);
     if let Some(refusal) = behaviour.refusal(&chat.model) {
         return refusal;
     }
-    let reply = if chat.stream { chat.streamed(behaviour) } else { chat.buffered(behaviour) };
-    Reply { start: behaviour.start(), ..reply }
+    let reply = if chat.stream {
+        chat.streamed(behaviour)
+    } else {
+        chat.buffered(behaviour)
+    };
+    Reply {
+        start: behaviour.start(),
+        ..reply
+    }
 }
 
 impl Chat {
-    fn parse(body: &Value, number: u64) -> Result<Self, Box<Reply>> {
-        let invalid = |param: &str, message: &str| Box::new(Reply::invalid(param, message));
-        let Some(model) = body["model"].as_str() else {
-            return Err(invalid("model", "you must provide a model parameter"));
+    fn parse(body: &Value, number: u64) -> Result<Self, Reply> {
+        let Some(model) = body.get("model").and_then(Value::as_str) else {
+            return Err(Reply::invalid(
+                "model",
+                "you must provide a model parameter",
+            ));
         };
-        let Some(messages) = body["messages"].as_array().filter(|list| !list.is_empty()) else {
-            return Err(invalid("messages", "Missing required parameter: 'messages'."));
+        let Some(messages) = body
+            .get("messages")
+            .and_then(Value::as_array)
+            .filter(|list| !list.is_empty())
+        else {
+            return Err(Reply::invalid(
+                "messages",
+                "Missing required parameter: 'messages'.",
+            ));
         };
-        let choices = match &body["n"] {
-            Value::Null => Some(1),
-            n => n.as_u64().filter(|n| (1..=CHOICES_MAX).contains(n)),
-        };
-        let Some(choices) = choices.and_then(|n| usize::try_from(n).ok()) else {
-            return Err(invalid("n", "Invalid 'n': expected an integer from 1 to 128."));
-        };
+        let choices = Reply::count(body, CHOICES_MAX)?;
         let mut words = words_for(model, messages);
-        let limit = [&body["max_completion_tokens"], &body["max_tokens"]]
+        let limit = ["max_completion_tokens", "max_tokens"]
             .into_iter()
-            .find_map(Value::as_u64)
+            .find_map(|name| body.get(name)?.as_u64())
             .and_then(|limit| usize::try_from(limit).ok());
         let cut = limit.is_some_and(|limit| limit < words.len());
         words.truncate(limit.unwrap_or(usize::MAX));
         Ok(Self {
             id: format!("chatcmpl-stand-in-{number}"),
             model: model.to_owned(),
-            stream: body["stream"].as_bool().unwrap_or(false),
-            include_usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            include_usage: body
+                .pointer("/stream_options/include_usage")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
             choices,
-            prompt_words: messages.iter().map(|m| text(m).split_whitespace().count()).sum(),
+            prompt_words: messages
+                .iter()
+                .map(|m| text(m).split_whitespace().count())
+                .sum(),
             words,
             finish_reason: if cut { "length" } else { "stop" },
         })
     }
 
     fn buffered(&self, behaviour: Behaviour) -> Reply {
-        let whole = || Reply::json(StatusCode::OK, &self.completion());
+        let whole = || Reply::json(StatusCode::OK, &self.completion(self.choices));
         match behaviour {
             Behaviour::Breaks => whole().half_then(Step::Cut),
-            Behaviour::BreaksAtOnce => Reply { steps: vec![Step::Pause, Step::Cut], ..whole() },
+            Behaviour::BreaksAtOnce => Reply {
+                steps: vec![Step::Pause, Step::Cut],
+                ..whole()
+            },
             Behaviour::StallsMidway => whole().half_then(Step::Hang),
             Behaviour::Empty => Reply::empty(),
             Behaviour::ErrorEvent => Reply::json(StatusCode::OK, &late_error()),
             Behaviour::Rubbish => Reply::bytes("application/json", Bytes::from_static(RUBBISH)),
-            Behaviour::NoChoices => {
-                let mut completion = self.completion();
-                completion["choices"] = json!([]);
-                Reply::json(StatusCode::OK, &completion)
-            }
+            Behaviour::NoChoices => Reply::json(StatusCode::OK, &self.completion(0)),
             _ => whole(),
         }
     }
 
-    fn completion(&self) -> Value {
-        let choices: Vec<Value> = (0..self.choices)
+    fn completion(&self, choices: usize) -> Value {
+        let choices: Vec<Value> = (0..choices)
             .map(|index| {
                 json!({"index": index, "finish_reason": self.finish_reason, "logprobs": null,
                        "message": {"role": "assistant", "refusal": null,
@@ -152,7 +167,9 @@ impl Chat {
     }
 
     fn each_choice(&self, delta: &Value) -> Vec<Step> {
-        (0..self.choices).map(|index| self.chunk(&choice(index, delta, &Value::Null))).collect()
+        (0..self.choices)
+            .map(|index| self.chunk(&choice(index, delta, &Value::Null)))
+            .collect()
     }
 
     fn end(&self) -> Vec<Step> {
@@ -160,24 +177,22 @@ impl Chat {
             .map(|index| self.chunk(&choice(index, &json!({}), &json!(self.finish_reason))))
             .collect();
         if self.include_usage {
-            let mut last = self.chunk_body(&json!([]));
-            last["usage"] = self.usage();
-            steps.push(event(&last));
+            steps.push(event(&self.chunk_body(&json!([]), self.usage())));
         }
         steps.push(done());
         steps
     }
 
     fn chunk(&self, choices: &Value) -> Step {
-        event(&self.chunk_body(choices))
+        event(&self.chunk_body(choices, Value::Null))
     }
 
-    fn chunk_body(&self, choices: &Value) -> Value {
+    fn chunk_body(&self, choices: &Value, usage: Value) -> Value {
         let mut body = json!({"id": self.id, "object": "chat.completion.chunk",
                               "created": CREATED_S, "model": self.model, "choices": choices,
                               "system_fingerprint": "fp_stand_in"});
-        if self.include_usage {
-            body["usage"] = Value::Null;
+        if let Some(body) = body.as_object_mut().filter(|_| self.include_usage) {
+            body.insert("usage".to_owned(), usage);
         }
         body
     }
@@ -215,7 +230,9 @@ fn words_for(model: &str, messages: &[Value]) -> Vec<String> {
         Behaviour::NoContent => Vec::new(),
         Behaviour::Huge => vec!["credits ".repeat(HUGE_CHUNK_BYTES.div_ceil(8)); HUGE_CHUNKS],
         _ => {
-            let last = messages.iter().rfind(|message| message["role"] == "user");
+            let last = messages
+                .iter()
+                .rfind(|message| message.get("role").is_some_and(|role| role == "user"));
             let said = format!("You said: {}", last.map(text).unwrap_or_default());
             said.split_inclusive(' ').map(str::to_owned).collect()
         }
@@ -224,9 +241,12 @@ fn words_for(model: &str, messages: &[Value]) -> Vec<String> {
 
 /// The text of a message whose content is a string or a list of parts.
 fn text(message: &Value) -> String {
-    match &message["content"] {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+    match message.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .filter_map(|part| part.get("text")?.as_str())
+            .collect(),
         _ => String::new(),
     }
 }

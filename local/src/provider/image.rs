@@ -13,7 +13,7 @@ use super::reply::{CREATED_S, Reply, Step, error_body};
 pub(crate) const PICTURE_PATH: &str = "/pictures/1.png";
 
 /// The most images the real provider makes for one request.
-const IMAGES_MAX: u64 = 10;
+const IMAGES_MAX: usize = 10;
 
 /// 7 MB of base64: over the 6 MB a buffered function may answer.
 const HUGE_BYTES: usize = 5_250_000;
@@ -24,16 +24,20 @@ const PICTURE: &str =
 
 /// The reply to one request body; `origin` starts the URLs of pictures.
 pub(crate) fn reply(body: &Value, origin: &str) -> Reply {
-    let model = body["model"].as_str().unwrap_or("stand-in-image-1");
-    if body["prompt"].as_str().is_none_or(str::is_empty) {
+    let model = body
+        .get("model")
+        .and_then(Value::as_str)
+        .unwrap_or("stand-in-image-1");
+    if body
+        .get("prompt")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty)
+    {
         return Reply::invalid("prompt", "Missing required parameter: 'prompt'.");
     }
-    let count = match &body["n"] {
-        Value::Null => Some(1),
-        n => n.as_u64().filter(|n| (1..=IMAGES_MAX).contains(n)),
-    };
-    let Some(count) = count else {
-        return Reply::invalid("n", "Invalid 'n': expected an integer from 1 to 10.");
+    let count = match Reply::count(body, IMAGES_MAX) {
+        Ok(count) => count,
+        Err(reply) => return reply,
     };
     let behaviour = Behaviour::of(model);
     if let Some(refusal) = behaviour.refusal(model) {
@@ -41,15 +45,21 @@ pub(crate) fn reply(body: &Value, origin: &str) -> Reply {
     }
     let image = if behaviour == Behaviour::Huge {
         json!({"b64_json": STANDARD.encode(vec![0; HUGE_BYTES])})
-    } else if body["response_format"] == "b64_json" {
+    } else if body
+        .get("response_format")
+        .is_some_and(|format| format == "b64_json")
+    {
         json!({ "b64_json": PICTURE })
     } else {
         json!({"url": format!("{origin}{PICTURE_PATH}")})
     };
-    Reply { start: behaviour.start(), ..misbehave(behaviour, &images(count, &image)) }
+    Reply {
+        start: behaviour.start(),
+        ..misbehave(behaviour, &images(count, &image))
+    }
 }
 
-fn images(count: u64, image: &Value) -> Value {
+fn images(count: usize, image: &Value) -> Value {
     let data: Vec<&Value> = (0..count).map(|_| image).collect();
     json!({ "created": CREATED_S, "data": data })
 }
@@ -58,7 +68,10 @@ fn misbehave(behaviour: Behaviour, images: &Value) -> Reply {
     let whole = Reply::json(StatusCode::OK, images);
     match behaviour {
         Behaviour::Breaks => whole.half_then(Step::Cut),
-        Behaviour::BreaksAtOnce => Reply { steps: vec![Step::Pause, Step::Cut], ..whole },
+        Behaviour::BreaksAtOnce => Reply {
+            steps: vec![Step::Pause, Step::Cut],
+            ..whole
+        },
         Behaviour::StallsMidway => whole.half_then(Step::Hang),
         Behaviour::Empty => Reply::empty(),
         Behaviour::Rubbish => Reply::bytes("application/json", Bytes::from_static(b"<html>504")),
@@ -66,7 +79,11 @@ fn misbehave(behaviour: Behaviour, images: &Value) -> Reply {
             Reply::json(StatusCode::OK, &json!({"created": CREATED_S, "data": []}))
         }
         Behaviour::ErrorEvent => {
-            let error = error_body("server_error", &Value::Null, "no image on inference-7.internal");
+            let error = error_body(
+                "server_error",
+                &Value::Null,
+                "no image on inference-7.internal",
+            );
             Reply::json(StatusCode::OK, &error)
         }
         _ => whole,

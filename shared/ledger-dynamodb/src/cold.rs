@@ -13,11 +13,11 @@ use ledger::{
 
 use crate::{
     error::StoreError,
-    hot::{Cancelled, failed, send},
     item::{self, Item, Reader, corrupt, expiry, keyed, number, text},
     key,
     retry::{self, Again},
     store::LedgerStore,
+    transaction::{Cancelled, failed, send},
 };
 
 /// What became of a command.

@@ -9,11 +9,12 @@ use ledger::{
 
 use crate::{
     error::StoreError,
-    hot::{Cancelled, End, Ended, item_of, send},
+    hot::{End, Ended},
     item::{self, Reader, corrupt, keyed, number, text},
     key,
     retry::{Again, exhausted},
     store::LedgerStore,
+    transaction::{Cancelled, item_of, send},
 };
 
 impl LedgerStore {

@@ -12,6 +12,7 @@ mod late;
 pub mod read;
 mod retry;
 pub mod store;
+mod transaction;
 pub mod verify;
 
 pub use cold::Receipt;

@@ -3,6 +3,9 @@
 //! Every decision first applies all expiries due at its `now`, then does what was asked, then
 //! marks the buckets at the balance it leads to.
 
+mod expiry;
+mod reversal;
+
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -11,7 +14,7 @@ use crate::{
     account::Account,
     bucket::{self, Bucket, Source},
     change::{Change, Condition, Fact, Taken},
-    command::{Action, Adjustment, Command, Grant, Reversal},
+    command::{Action, Adjustment, Command, Grant},
     credits::AmountTooLarge,
     entry::{Actor, Cause, Entry, GrantKey},
 };
@@ -93,71 +96,6 @@ impl<'a> Draft<'a> {
         Ok(draft)
     }
 
-    /// Makes one place of the buckets that never expire and have long been empty, or of all such
-    /// empty ones where the account has as many buckets as it may: buying and using up packs
-    /// must not lead to a paid grant being refused.
-    fn fold_long_empty(&mut self, before: &Account) {
-        let rested = self.now.duration_since(before.marked_at) >= Account::EMPTY_KEPT;
-        let full = self.after.buckets.len() >= Account::BUCKETS_MAX;
-        let was_empty = |id: Ulid| {
-            before
-                .buckets
-                .iter()
-                .any(|bucket| bucket.id == id && bucket.left == Credits::ZERO)
-        };
-        let is_place =
-            |bucket: &Bucket| bucket.source == Source::Restored && bucket.expires_at.is_none();
-        let all = std::mem::take(&mut self.after.buckets);
-        let (empty, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|bucket| {
-            bucket.expires_at.is_none()
-                && bucket.left == Credits::ZERO
-                && (full || rested && was_empty(bucket.id))
-        });
-        self.after.buckets = kept;
-        let Some(place) = bucket::place_left_by(&empty) else {
-            return;
-        };
-        match self
-            .after
-            .buckets
-            .iter_mut()
-            .find(|bucket| is_place(bucket))
-        {
-            Some(bucket) => {
-                bucket.granted = bucket
-                    .granted
-                    .checked_add(place.granted)
-                    .unwrap_or(Credits::MAX);
-            }
-            None => self.after.buckets.push(place),
-        }
-    }
-
-    /// Forfeits what is left of due buckets and what belongs to no bucket.
-    fn expire(&mut self, unplaced: Credits) -> Result<(), AmountTooLarge> {
-        let read = self.after.balance.available;
-        let all = std::mem::take(&mut self.after.buckets);
-        let (due, open): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.is_due(self.now));
-        self.after.buckets = open;
-        self.after
-            .buckets
-            .extend(due.iter().filter_map(|b| bucket::restored(b, self.now)));
-        let rests = due.iter().map(|bucket| (bucket.source, bucket.left));
-        let forfeits: Vec<_> = rests
-            .chain([(Source::Restored, unplaced)])
-            .filter(|(_, left)| left.is_positive())
-            .collect();
-        for (step, (source, left)) in forfeits.iter().rev().enumerate().rev() {
-            let id = preceding(self.id, step.saturating_add(1));
-            self.put(id, left.negated(), Cause::Expiry { source: *source })?;
-            self.condition = Condition::Exactly(read);
-        }
-        if !due.is_empty() {
-            self.condition = Condition::Exactly(read);
-        }
-        Ok(())
-    }
-
     fn open(&mut self, signup: Credits) -> Result<(), Rejection> {
         if self.after.is_open() {
             return Err(Rejection::AccountExists);
@@ -236,66 +174,6 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Room first, so that credits keep the expiry they were paid with; what finds none becomes
-    /// a bucket that does not expire.
-    fn refund(&mut self, amount: Credits, cause: Cause) -> Result<(), Rejection> {
-        let spendable = self.receive(amount, cause)?;
-        let unplaced = bucket::put_back(&mut self.after.buckets, spendable)?;
-        if unplaced.is_positive() {
-            self.merge_or_add(Source::Refund, unplaced, unplaced)?;
-        }
-        Ok(())
-    }
-
-    /// From the payment's own bucket first, then in burn order; the rest is a debt.
-    fn clawback(&mut self, reversal: &Reversal) -> Result<(), Rejection> {
-        if !reversal.amount.is_positive() {
-            return Err(Rejection::AmountNotPositive);
-        }
-        let cause = Cause::Clawback {
-            key: reversal.key.clone(),
-            payment: reversal.payment.clone(),
-        };
-        let before = self.after.balance.available.or_zero();
-        self.put(self.id, reversal.amount.negated(), cause)?;
-        let mut rest = before.checked_sub(self.after.balance.available.or_zero())?;
-        if let Some(own) = self.bucket_mut(reversal.bucket) {
-            let taken = rest.min(own.left);
-            own.left = own.left.checked_sub(taken)?;
-            own.granted = own.granted.checked_sub(reversal.amount)?.max(own.left);
-            rest = rest.checked_sub(taken)?;
-        }
-        bucket::burn(&mut self.after.buckets, rest)?;
-        self.fact = Some(Fact {
-            key: reversal.key.clone(),
-            amount: reversal.amount.negated(),
-        });
-        self.limit(reversal.payment.clone(), reversal.amount, reversal.granted)
-    }
-
-    fn reinstate(&mut self, reversal: &Reversal) -> Result<(), Rejection> {
-        let cause = Cause::Reinstatement {
-            key: reversal.key.clone(),
-            payment: reversal.payment.clone(),
-        };
-        let spendable = self.receive(reversal.amount, cause)?;
-        if let Some(own) = self.bucket_mut(reversal.bucket) {
-            own.granted = own.granted.checked_add(reversal.amount)?;
-            own.left = own.left.checked_add(spendable)?;
-        } else {
-            self.add_bucket(Source::Pack, reversal.amount, spendable, None)?;
-        }
-        self.fact = Some(Fact {
-            key: reversal.key.clone(),
-            amount: reversal.amount,
-        });
-        self.limit(
-            reversal.payment.clone(),
-            reversal.amount.negated(),
-            reversal.granted,
-        )
-    }
-
     /// Puts the entry of credits coming in. Returns what of them can be spent: a debt is paid
     /// first.
     fn receive(&mut self, amount: Credits, cause: Cause) -> Result<Credits, Rejection> {
@@ -336,11 +214,6 @@ impl<'a> Draft<'a> {
             limit,
         });
         Ok(())
-    }
-
-    fn bucket_mut(&mut self, id: Option<Ulid>) -> Option<&mut Bucket> {
-        let id = id?;
-        self.after.buckets.iter_mut().find(|bucket| bucket.id == id)
     }
 
     fn merge_or_add(
@@ -404,11 +277,4 @@ impl<'a> Draft<'a> {
             taken: self.taken,
         })
     }
-}
-
-/// The name `steps` before `id`: an expiry applied by a command sorts just before the command's
-/// own entry and is as unique as it.
-fn preceding(id: Ulid, steps: usize) -> Ulid {
-    let steps = u128::try_from(steps).unwrap_or(u128::MAX);
-    Ulid::from(u128::from(id).wrapping_sub(steps))
 }

@@ -135,18 +135,23 @@ impl Bank {
             Written::Refused(rejection) => Err(rejection),
             Written::Ended(found) => match ending.judge(found)? {
                 Judgement::Same => Ok(()),
-                Judgement::ExpiredBefore => self.charge_late(hold, ending.charged()),
+                Judgement::ExpiredBefore => {
+                    self.charge_late(hold, ending.charged());
+                    Ok(())
+                }
             },
             other => unreachable!("an outcome is written, found or refused, not {other:?}"),
         }
     }
 
-    fn charge_late(&mut self, hold: &Hold, charged: Credits) -> Result<(), Rejection> {
+    fn charge_late(&mut self, hold: &Hold, charged: Credits) {
         let charge = late_charge(hold, self.name(), charged, self.now);
-        match self.after_expiry(|table, now| table.put_charge(hold.id, charge.clone(), now)) {
-            Written::Done | Written::Before => Ok(()),
-            other => unreachable!("a late charge cannot be refused, yet {other:?}"),
-        }
+        let written =
+            self.after_expiry(|table, now| table.put_charge(hold.id, charge.clone(), now));
+        assert!(
+            matches!(written, Written::Done | Written::Before),
+            "{written:?}"
+        );
     }
 
     fn after_expiry(&mut self, write: impl Fn(&mut Table, Timestamp) -> Written) -> Written {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bank;
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod plain_model;
 #[cfg(test)]
 mod rows;

@@ -26,12 +26,14 @@ fn config(cases: u32) -> ProptestConfig {
 
 fn run(steps: &[Step]) -> Run {
     let mut run = Run::begin();
-    steps.iter().for_each(|step| run.step(step));
+    for step in steps {
+        run.step(step);
+    }
     run
 }
 
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(config(3_000))]
 
     /// Every check of [`Run`] after every step; at the end all calls are ended and the books
     /// must still be whole.
@@ -50,7 +52,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(config(300))]
 
     #[test]
     fn the_audit_finds_every_entry_that_is_dropped_doubled_or_changed(

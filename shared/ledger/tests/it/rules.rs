@@ -1,6 +1,7 @@
 //! The rules of the money, one row per rule and per boundary.
 
 mod adjustments;
+mod audit;
 mod buckets;
 mod expiry;
 mod freezing;

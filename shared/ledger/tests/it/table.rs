@@ -129,7 +129,8 @@ impl Table {
         if let Some(taken) = &change.taken {
             let before = self.taken.get(&taken.subject).copied().unwrap_or_default();
             let after = before.checked_add(taken.amount).unwrap();
-            if after > taken.limit {
+            // No more is given again than was taken, as no more is taken than there was.
+            if after > taken.limit || after.is_negative() {
                 let limit = taken.limit;
                 return Written::Refused(Rejection::ReversalLimit { limit });
             }
@@ -191,6 +192,8 @@ pub(crate) fn audit(entries: &[Entry], account: &Account, now: Timestamp) -> Vec
         EntryId::Outcome(hold) => (hold.0, 1),
     });
     let mut audit = Audit::default();
-    sorted.into_iter().for_each(|entry| audit.add(entry));
+    for entry in sorted {
+        audit.add(entry);
+    }
     audit.finish(account, now)
 }

@@ -301,7 +301,7 @@ fn since_day_zero(time: Timestamp) -> String {
     let mut words = String::new();
     for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
         if seconds >= length {
-            words.push_str(&format!("{}{unit}", seconds / length));
+            words = format!("{words}{}{unit}", seconds / length);
             seconds %= length;
         }
     }

@@ -138,7 +138,9 @@ impl Run {
         let command = self.bank.command(action);
         let read = self.bank.table.account.clone();
         let decided = decide(&read, &command, self.bank.now);
-        meanwhile.iter().for_each(|hot| self.hot(hot));
+        for hot in meanwhile {
+            self.hot(hot);
+        }
         if decided.as_ref().is_ok_and(|change| change.is_empty(&read)) {
             // It was so already when it was read: there is nothing to commit, and the answer is
             // true of that moment whatever happened since.
@@ -321,6 +323,7 @@ impl Run {
             self.forfeited <= self.may_expire,
             "time took what never expires"
         );
+        due - forfeited
     }
 
     fn compare(&self) {

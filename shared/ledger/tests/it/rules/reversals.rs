@@ -86,6 +86,8 @@ fn a_payment_that_came_back_is_given_again() {
         pack 10 as p, hold 10 as a, settle a at 10, claw back 10 of p, pack 4 | reinstate 10 of p | 4 = pack 4/10 + pack 0/4
         pack 10 as p, claw back 10 of p, reinstate 10 of p                    | claw back 10 of p | 0 = pack 0/0
         pack 10 as p, claw back 10 of p, reinstate 10 of p                    | again             | 10 = pack 10/10; entries: none
+        pack 10 as p, claw back 4 of p                                        | reinstate 5 of p  | refused: the limit of 10 credits would be exceeded; 6 = pack 6/6
+        pack 10 as p                                                          | reinstate 1 of p  | refused: the limit of 10 credits would be exceeded; 10 = pack 10/10
         pack 10 as p, claw back 10 of p                                       | reinstate 0 of p  | refused: the amount must be above zero
         pack 10 as p, claw back 10 of p, freeze admin, wait 2d, pack 1        | reinstate 10 of p | 11 = restored 10/10 + pack 1/1
         ",

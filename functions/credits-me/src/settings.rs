@@ -1,0 +1,170 @@
+//! What an operator has set, as far as this function needs it, with the prices in force.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http_api::{InvalidTokenSettings, TokenSettings, TokenVerifier};
+use ledger::{Credits, mode::Mode, price::PriceBook};
+use ledger_dynamodb::LedgerStore;
+use startup::{BoxError, Cached, HttpClient, Parameters, Startup, error_chain};
+
+/// The parameters read, by the last part of their names.
+const NAMES: [&str; 7] = [
+    "CREDITS_ENABLED",
+    "SIGNUP_CREDITS",
+    "LOW_BALANCE",
+    "CLERK_ISSUER",
+    "CLERK_AUTHORIZED_PARTIES",
+    "CLERK_JWT_KEY",
+    "CLERK_JWKS_URL",
+];
+
+/// At or below this many credits a balance is low, where no setting says otherwise.
+const LOW_BALANCE: Credits = match Credits::new(10) {
+    Ok(credits) => credits,
+    Err(_) => Credits::ZERO,
+};
+
+/// The identity provider's keys take a few kilobytes; what is longer is something else.
+const KEYS_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a request waits for the identity provider's keys before it is answered with 503.
+const KEYS_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the settings wait for the prices, less than a renewal may take in all.
+const PRICES_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// The settings of one moment.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whether credits count.
+    pub mode: Mode,
+    /// What an account opens with, zero or above.
+    pub signup: Credits,
+    /// At or below this a balance is low.
+    pub low_balance: Credits,
+    /// The prices in force; `None` if they could not be read when the settings were.
+    pub prices: Option<PriceBook>,
+    /// Judges the callers' tokens.
+    pub verifier: Arc<TokenVerifier>,
+}
+
+/// A setting that cannot be used; names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("setting `{0}` is not a whole number of credits, zero or above")]
+pub struct InvalidSetting(pub &'static str);
+
+impl Settings {
+    /// From the values set, by name. What is not set has its default.
+    pub fn new(
+        values: &BTreeMap<String, String>,
+        prices: Option<PriceBook>,
+        verifier: Arc<TokenVerifier>,
+    ) -> Result<Self, InvalidSetting> {
+        Ok(Self {
+            mode: Mode::parse(values.get("CREDITS_ENABLED").map(String::as_str)),
+            signup: credits(values, "SIGNUP_CREDITS", Credits::ZERO)?,
+            low_balance: credits(values, "LOW_BALANCE", LOW_BALANCE)?,
+            prices,
+            verifier,
+        })
+    }
+}
+
+fn credits(
+    values: &BTreeMap<String, String>,
+    name: &'static str,
+    default: Credits,
+) -> Result<Credits, InvalidSetting> {
+    let text = values
+        .get(name)
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty());
+    let Some(text) = text else { return Ok(default) };
+    let value = text
+        .parse::<i64>()
+        .ok()
+        .and_then(|value| Credits::new(value).ok());
+    value
+        .filter(|credits| !credits.is_negative())
+        .ok_or(InvalidSetting(name))
+}
+
+/// Reads the settings, now and again whenever they have become old.
+pub(crate) async fn keep_current(
+    startup: &Startup,
+    store: LedgerStore,
+) -> Result<Cached<Settings>, BoxError> {
+    let path = startup.required("SETTINGS_PATH")?;
+    let source = Arc::new(Source {
+        parameters: startup.parameters(),
+        names: NAMES.map(|name| format!("{}/{name}", path.trim_end_matches('/'))),
+        store,
+        http: startup.http.clone(),
+        verifier: Mutex::new(None),
+    });
+    let read = move || {
+        let source = Arc::clone(&source);
+        async move { source.read().await }
+    };
+    Cached::load(startup.clock.clone(), read).await
+}
+
+/// Where the settings come from.
+struct Source {
+    parameters: Parameters,
+    names: [String; NAMES.len()],
+    store: LedgerStore,
+    http: HttpClient,
+    /// The verifier made last: it is kept while nothing about tokens changes, because it holds
+    /// the keys it has fetched.
+    verifier: Mutex<Option<Arc<TokenVerifier>>>,
+}
+
+impl Source {
+    async fn read(&self) -> Result<Settings, BoxError> {
+        let names = self.names.each_ref().map(String::as_str);
+        let (values, prices) = tokio::join!(self.parameters.read(&names), self.prices());
+        let values = values?;
+        let token = TokenSettings::from_lookup(|name| values.get(name).cloned())?;
+        Ok(Settings::new(&values, prices, self.verifier(token)?)?)
+    }
+
+    /// The prices are needed by one route only, and not while credits are off: a table out of
+    /// reach must neither stop a start nor keep a change of mode from being seen.
+    async fn prices(&self) -> Option<PriceBook> {
+        let read = tokio::time::timeout(PRICES_LIMIT, self.store.price_book()).await;
+        let read = read
+            .map_err(BoxError::from)
+            .and_then(|book| book.map_err(BoxError::from));
+        let book = read.inspect_err(|error| {
+            let error = error_chain(error.as_ref());
+            tracing::warn!(error, "the prices could not be read");
+        });
+        Some(book.ok()?.unwrap_or_default())
+    }
+
+    fn verifier(&self, token: TokenSettings) -> Result<Arc<TokenVerifier>, InvalidTokenSettings> {
+        let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verifier) = kept
+            .as_ref()
+            .filter(|verifier| *verifier.settings() == token)
+        {
+            return Ok(Arc::clone(verifier));
+        }
+        let http = self.http.clone();
+        let fetch = move |url: String| {
+            let http = http.clone();
+            async move { http.get(&url, KEYS_BYTES_MAX, KEYS_LIMIT).await }
+        };
+        let verifier = Arc::new(TokenVerifier::new(token, fetch)?);
+        *kept = Some(Arc::clone(&verifier));
+        Ok(verifier)
+    }
+}
+
+#[cfg(test)]
+mod tests;

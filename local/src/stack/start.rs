@@ -1,0 +1,214 @@
+//! Starts a stack, in the order in which its parts need one another.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::programs::{self, Programs};
+use super::{Front, Options, STAGE, Stack, StackError};
+use crate::aws::Aws;
+use crate::dynamodb;
+use crate::event_sources::{queue, schedule};
+use crate::gateway::{FunctionUrlServer, HttpApi};
+use crate::invocation::Invocations;
+use crate::listener::{self, Servers};
+use crate::runtime_api::{self, Functions};
+use crate::template::{Deployment, Parameter, Template};
+
+pub(super) async fn start(options: Options) -> Result<Stack, StackError> {
+    // The ports somebody has chosen come first: if one is taken, nothing else has happened yet.
+    let http_listener = listener::bind(options.port).await?;
+    let aws_listener = listener::bind(0).await?;
+    let runtime_listener = listener::bind(0).await?;
+    let (aws_url, runtime_url) = (url(&aws_listener)?, url(&runtime_listener)?);
+    let template = load(&options, &aws_url)?;
+    let url_listeners = bind_function_urls(&template, options.function_url_port).await?;
+    programs::check(&template, &options.programs)?;
+
+    let mut servers = Servers::new();
+    let dynamodb_url = dynamodb::start(&options.storage, &template.tables, &mut servers).await?;
+    let aws = Aws::new();
+    aws.create_queues(&template.queues).await?;
+    put_parameters(&aws, &template, &options).await?;
+    servers.serve(aws_listener, aws.clone().router());
+
+    let functions = queues_of(&template);
+    servers.serve(
+        runtime_listener,
+        runtime_api::router(Arc::clone(&functions)),
+    );
+    let http_api_url = url(&http_listener)?;
+    let http_api = HttpApi::new(functions.values().cloned(), template.cors.clone());
+    servers.serve(http_listener, http_api.router());
+    let function_urls = serve_function_urls(url_listeners, &functions, &mut servers)?;
+
+    let programs = Programs {
+        folder: &options.programs,
+        logs: &options.logs,
+        environment: &options.environment,
+        aws_url: &aws_url,
+        dynamodb_url: &front(options.front, &dynamodb_url).await?,
+        runtime_url: &runtime_url,
+        count: options.processes,
+    };
+    programs.run(&functions, &mut servers).await?;
+    spawn_event_sources(&template, &functions, &aws, options.schedules, &mut servers);
+    Ok(Stack {
+        http_api_url,
+        function_urls,
+        dynamodb_url,
+        aws_url,
+        aws,
+        template,
+        logs: options.logs,
+        functions,
+        servers,
+    })
+}
+
+fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
+    let deployment = Deployment {
+        stack_name: format!("saldo-{STAGE}"),
+        aws_url: aws_url.to_owned(),
+        parameters: BTreeMap::from([("Stage".to_owned(), STAGE.to_owned())]),
+    };
+    let mut template = Template::load(&options.template, &deployment)?;
+    for (name, timeout) in &options.timeouts {
+        let function = template
+            .functions
+            .iter_mut()
+            .find(|function| function.name == *name);
+        let function = function.ok_or_else(|| StackError::NoFunction(name.clone()))?;
+        function.timeout = *timeout;
+    }
+    Ok(template)
+}
+
+async fn bind_function_urls(
+    template: &Template,
+    first_port: u16,
+) -> Result<Vec<(String, TcpListener)>, StackError> {
+    let mut listeners = Vec::new();
+    let mut port = first_port;
+    for function in template
+        .functions
+        .iter()
+        .filter(|function| function.url.is_some())
+    {
+        listeners.push((function.name.clone(), listener::bind(port).await?));
+        if port != 0 {
+            port = port.saturating_add(1);
+        }
+    }
+    Ok(listeners)
+}
+
+/// An empty queue of invocations for each function.
+fn queues_of(template: &Template) -> Functions {
+    let functions = template.functions.iter().map(|function| {
+        let invocations = Invocations::new(function.clone());
+        (function.name.clone(), Arc::new(invocations))
+    });
+    Arc::new(functions.collect())
+}
+
+/// Serves the function URLs; returns where they are, by function.
+fn serve_function_urls(
+    listeners: Vec<(String, TcpListener)>,
+    functions: &Functions,
+    servers: &mut Servers,
+) -> Result<BTreeMap<String, String>, StackError> {
+    let mut urls = BTreeMap::new();
+    for (name, listener) in listeners {
+        let invocations = functions.get(&name).cloned();
+        let config = invocations.and_then(|it| Some((it.function.url.clone()?, it)));
+        if let Some((config, invocations)) = config {
+            urls.insert(name, url(&listener)?);
+            let server = FunctionUrlServer::new(invocations, config);
+            servers.serve(listener, server.router());
+        }
+    }
+    Ok(urls)
+}
+
+/// Puts the settings of the template with the overrides over them, and the secrets.
+async fn put_parameters(
+    aws: &Aws,
+    template: &Template,
+    options: &Options,
+) -> Result<(), StackError> {
+    let mut settings: BTreeMap<String, String> = template
+        .parameters
+        .iter()
+        .map(|parameter| (parameter.name.clone(), parameter.value.clone()))
+        .collect();
+    for (name, value) in &options.settings {
+        settings.insert(format!("{}/{name}", Stack::settings_path()), value.clone());
+    }
+    for (name, value) in settings {
+        if value.is_empty() {
+            let short = name.rsplit('/').next().unwrap_or_default();
+            return Err(StackError::NoValue(short.to_owned()));
+        }
+        aws.put_parameter(&Parameter { name, value }).await?;
+    }
+    for (name, value) in &options.secrets {
+        let name = format!("/saldo/{STAGE}/secrets/{name}");
+        aws.put_secret(&Parameter {
+            name,
+            value: value.clone(),
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn front(front: Option<Front>, dynamodb_url: &str) -> Result<String, StackError> {
+    let Some(front) = front else {
+        return Ok(dynamodb_url.to_owned());
+    };
+    let failed = |source| StackError::Io {
+        what: "the front of the database".into(),
+        source,
+    };
+    let address: SocketAddr = dynamodb_url
+        .trim_start_matches("http://")
+        .parse()
+        .map_err(|error| failed(std::io::Error::other(error)))?;
+    front(address).await.map_err(failed)
+}
+
+fn spawn_event_sources(
+    template: &Template,
+    functions: &Functions,
+    aws: &Aws,
+    schedules: bool,
+    servers: &mut Servers,
+) {
+    for invocations in functions.values() {
+        for source in &invocations.function.queues {
+            let queue = template
+                .queues
+                .iter()
+                .find(|queue| queue.arn == source.queue_arn);
+            let Some(queue) = queue.cloned() else {
+                continue;
+            };
+            let polled = queue::run(aws.clone(), queue, source.clone(), Arc::clone(invocations));
+            servers.spawn_until_stopped(polled);
+        }
+        for rule in invocations.function.schedules.iter().filter(|_| schedules) {
+            let run = schedule::run(Arc::clone(invocations), rule.clone());
+            servers.spawn_until_stopped(run);
+        }
+    }
+}
+
+fn url(listener: &TcpListener) -> Result<String, StackError> {
+    listener::url(listener).map_err(|source| StackError::Io {
+        what: "a listener".into(),
+        source,
+    })
+}
