@@ -3,9 +3,12 @@
 
 #![cfg(test)]
 
+mod ai_guard;
 mod credits_me;
 mod expire_holds;
 mod harness;
+mod journeys;
 mod store;
 mod store_cold;
 mod store_faults;
+mod store_time;

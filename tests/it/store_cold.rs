@@ -12,13 +12,7 @@ use ledger::{
 use ledger_dynamodb::{StoreError, key};
 
 use crate::harness::{Harness, account, admin, credits, grant, hold, settled, ulid};
-
-fn rejection<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Rejection {
-    match result {
-        Err(StoreError::Rejected(rejection)) => rejection,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::store::rejection;
 
 fn fact(key: &str, amount: i64) -> Action {
     Action::Grant(Grant {
@@ -249,7 +243,7 @@ async fn an_entry_of_an_unknown_kind_is_an_error_and_never_a_zero() {
         .unwrap_err();
     assert!(matches!(read, StoreError::Corrupt { .. }));
     let page = books.store.history(&user, 10, None).await.unwrap_err();
-    let said = startup::error_chain(&page).to_string();
+    let said = startup::error_chain(&page);
     assert!(said.contains("entry kind `bonus` is not known"), "{said}");
 }
 
@@ -279,7 +273,7 @@ async fn a_price_book_with_a_bad_price_is_refused_by_the_name_of_its_feature() {
         let read = books.store.price_book().await;
         assert_eq!(read.is_ok(), accepted, "{price}");
         if let Err(error) = read {
-            let said = startup::error_chain(&error).to_string();
+            let said = startup::error_chain(&error);
             assert!(said.contains("ai_text_chat"), "{said}");
         }
     }

@@ -149,6 +149,11 @@ impl Program {
     }
 
     fn run_expiry(&mut self, table: &mut Table, now: Timestamp) {
+        self.attempts += 1;
+        assert!(
+            self.attempts <= 2 * ATTEMPTS_MAX,
+            "expiry has run and is still due"
+        );
         let read = self.read.take().unwrap();
         let change = decide(&read, &self.expiry, now).unwrap();
         let stale = !change.is_empty(&read)

@@ -138,9 +138,7 @@ impl Run {
         let command = self.bank.command(action);
         let read = self.bank.table.account.clone();
         let decided = decide(&read, &command, self.bank.now);
-        for hot in meanwhile {
-            self.hot(hot);
-        }
+        self.meanwhile(meanwhile);
         if decided.as_ref().is_ok_and(|change| change.is_empty(&read)) {
             // It was so already when it was read: there is nothing to commit, and the answer is
             // true of that moment whatever happened since.
@@ -162,6 +160,16 @@ impl Run {
         if self.bank.table.find(EntryId::Own(command.id)).is_some() {
             self.sent.push(Sent::Command(command));
         }
+    }
+
+    /// What others do meanwhile, whose clocks are a little behind.
+    fn meanwhile(&mut self, hot: &[Hot]) {
+        let now = self.bank.now;
+        self.bank.now = now.checked_sub(SignedDuration::from_mins(2)).unwrap();
+        for hot in hot {
+            self.hot(hot);
+        }
+        self.bank.now = now;
     }
 
     fn submit_anew(&mut self, command: &Command) -> bool {
@@ -343,6 +351,8 @@ impl Run {
         let (buckets, unplaced) = derived(account);
         let sum = left(&buckets).checked_add(unplaced).unwrap();
         assert_eq!(sum, available.or_zero(), "as derived");
+        let due = buckets.iter().any(|bucket| bucket.is_due(self.bank.now));
+        assert_eq!(account.balance.expiry_due(self.bank.now), due);
         let shown = account.view(self.bank.now).unwrap();
         let sum = left(&shown.buckets).checked_add(unplaced).unwrap();
         assert_eq!(sum, shown.available.or_zero(), "as shown");

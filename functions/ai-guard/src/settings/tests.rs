@@ -1,0 +1,109 @@
+use super::*;
+
+const REQUIRED: [(&str, &str); 5] = [
+    ("PROVIDER_BASE_URL", "https://api.example.com/v1/"),
+    ("PROVIDER_MODELS", "*"),
+    ("PROVIDER_KEY", "sk-secret"),
+    ("CLERK_ISSUER", "https://clerk.example.com"),
+    ("CLERK_AUTHORIZED_PARTIES", "https://app.example.com"),
+];
+
+fn read(changes: &[(&str, &str)]) -> Result<Settings, InvalidSettings> {
+    let lookup = |name: &str| {
+        let mut rows = changes.iter().chain(&REQUIRED);
+        rows.find(|row| row.0 == name).map(|row| row.1.to_owned())
+    };
+    let http = HttpClient::new(Duration::from_secs(1)).unwrap();
+    Settings::read(lookup, &http, None)
+}
+
+#[test]
+fn what_is_not_set_has_the_documented_default() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.mode, Mode::Enforce);
+    assert_eq!(settings.signup, Credits::ZERO);
+    assert_eq!(settings.hold_time, SignedDuration::from_mins(20));
+    assert_eq!(settings.provider.base_url, "https://api.example.com/v1");
+    assert_eq!(settings.provider.models, Models::Any);
+}
+
+#[test]
+fn a_required_setting_that_is_missing_or_blank_is_named() {
+    for (name, _) in REQUIRED {
+        let error = read(&[(name, " ")]).unwrap_err().to_string();
+        assert_eq!(error, format!("setting `{name}` is missing"));
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_used_is_refused_by_name() {
+    let rows = [
+        ("SIGNUP_CREDITS", "-1"),
+        ("SIGNUP_CREDITS", "1.5"),
+        ("SIGNUP_CREDITS", "1000000000001"),
+        ("HOLD_SECONDS", "0"),
+        ("HOLD_SECONDS", "86401"),
+        ("HOLD_SECONDS", "soon"),
+        ("PROVIDER_BASE_URL", "api.example.com/v1"),
+        ("PROVIDER_BASE_URL", "ftp://api.example.com"),
+        ("PROVIDER_BASE_URL", "https://api.example.com/v1?version=2"),
+        ("PROVIDER_MODELS", ", ,"),
+        ("PROVIDER_KEY", "sk\nsecret"),
+    ];
+    for (name, value) in rows {
+        let error = read(&[(name, value)]).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("setting `{name}` is not valid")),
+            "{error}"
+        );
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_misspelled_mode_enforces() {
+    assert_eq!(
+        read(&[("CREDITS_ENABLED", "flase")]).unwrap().mode,
+        Mode::Enforce
+    );
+    assert_eq!(
+        read(&[("CREDITS_ENABLED", " OFF ")]).unwrap().mode,
+        Mode::Off
+    );
+    assert_eq!(
+        read(&[("CREDITS_ENABLED", "shadow")]).unwrap().mode,
+        Mode::Shadow
+    );
+}
+
+#[test]
+fn the_key_is_not_printed() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.provider.authorization, "Bearer sk-secret");
+    assert!(!format!("{settings:?}").contains("sk-secret"));
+}
+
+#[test]
+fn a_list_of_models_allows_these_and_no_other() {
+    let models: Models = "a, b ,".parse().unwrap();
+    assert!(models.allow("a") && models.allow("b"));
+    assert!(!models.allow("c") && !models.allow(""));
+    assert!("a,*".parse::<Models>().unwrap().allow("anything"));
+}
+
+#[test]
+fn the_verifier_is_kept_until_a_token_setting_changes() {
+    let first = read(&[]).unwrap().verifier;
+    let http = HttpClient::new(Duration::from_secs(1)).unwrap();
+    let again = |issuer: &'static str| {
+        let lookup = move |name: &str| {
+            let mut rows = [("CLERK_ISSUER", issuer)].into_iter().chain(REQUIRED);
+            rows.find(|row| row.0 == name).map(|row| row.1.to_owned())
+        };
+        Settings::read(lookup, &http, Some(&first))
+            .unwrap()
+            .verifier
+    };
+    assert!(Arc::ptr_eq(&first, &again("https://clerk.example.com")));
+    assert!(!Arc::ptr_eq(&first, &again("https://other.example.com")));
+}

@@ -1,0 +1,284 @@
+//! An answer that is passed on event by event. The frame that ends it is held back until the call
+//! is settled, so whoever has seen the end can rely on the balance. The `credits` event follows.
+
+use std::convert::Infallible;
+
+use axum::{body::Body, response::Response};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, StatusCode};
+use http_api::ApiError;
+use serde_json::json;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tracing::Instrument;
+
+use crate::{
+    answer::{self, BUFFERED_BYTES_MAX, escaped_bytes},
+    provider::{AnswerBody, Answering, Failure},
+    report::{Report, stream_headers},
+    sse::{Event, FrameTooLarge, Splitter, classify},
+    tab::Tab,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Frames that wait for a slow reader before the provider is made to wait too.
+const FRAMES_IN_FLIGHT: usize = 16;
+
+/// Passes the stream on as it comes. Nothing is answered before the first event of it has come,
+/// so what fails before is an error with a status of its own.
+pub(crate) async fn live(answering: Answering, tab: Tab) -> Result<Response, ApiError> {
+    let mut frames = Frames::new(answering.body, answering.status);
+    let opening = match frames.opening().await {
+        Ok(opening) => opening,
+        Err(failure) => return Err(tab.fail(&failure).await),
+    };
+    let headers = stream_headers(tab.held(), tab.remaining());
+    let (sender, receiver) = mpsc::channel(FRAMES_IN_FLIGHT);
+    // It runs to its end and settles, whether or not anybody still reads.
+    tokio::spawn(pump(frames, opening, sender, tab).in_current_span());
+    let stream = ReceiverStream::new(receiver).map(Ok::<Bytes, Infallible>);
+    let mut response = Response::new(Body::from_stream(stream));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Collects the stream for a caller who can only be answered whole. Nothing has been sent before
+/// its end, so a stream that breaks is a failed call.
+pub(crate) async fn collected(answering: Answering, tab: Tab) -> Result<Response, ApiError> {
+    let mut frames = Frames::new(answering.body, answering.status);
+    let opening = match frames.opening().await {
+        Ok(opening) => opening,
+        Err(failure) => return Err(tab.fail(&failure).await),
+    };
+    let mut collected = Collected::default();
+    let forwarded = forward(&mut frames, opening, &mut Sink::Memory(&mut collected)).await;
+    match &forwarded.end {
+        End::Broke(failure) => return Err(tab.fail(failure).await),
+        End::Done(_) => frames.body.finish(),
+        End::Clean => {}
+    }
+    let units = forwarded.units(tab.call().quantity);
+    let report = tab.close(units, None).await;
+    for frame in tail(&forwarded.end, &report) {
+        collected.whole.extend_from_slice(&frame);
+    }
+    let content_type = HeaderValue::from_static("text/event-stream");
+    Ok(answer::response(
+        StatusCode::OK,
+        collected.whole.freeze(),
+        content_type,
+        &report,
+    ))
+}
+
+/// Passes everything on, settles, and only then sends the end.
+async fn pump(mut frames: Frames, opening: Opening, sender: mpsc::Sender<Bytes>, tab: Tab) {
+    let mut sink = Sink::Caller {
+        sender: &sender,
+        stop_at: frames.body.stop_at(),
+    };
+    let forwarded = forward(&mut frames, opening, &mut sink).await;
+    if matches!(forwarded.end, End::Done(_)) {
+        frames.body.finish();
+    }
+    let units = forwarded.units(tab.call().quantity);
+    let report = tab.close(units, forwarded.end.failure()).await;
+    for frame in tail(&forwarded.end, &report) {
+        // A caller who has left does not read the end either.
+        let _ = sender.send(frame).await;
+    }
+}
+
+/// How far a stream came.
+#[derive(Debug)]
+struct Forwarded {
+    end: End,
+    has_content: bool,
+}
+
+/// How a stream ended.
+#[derive(Debug)]
+enum End {
+    /// With the frame that says so, which is still to be sent.
+    Done(Bytes),
+    /// Without it, but in order: some providers leave it out.
+    Clean,
+    /// Before its end.
+    Broke(Failure),
+}
+
+impl Forwarded {
+    /// A fixed price is charged once any content was passed on.
+    fn units(&self, quantity: u32) -> u32 {
+        if self.has_content { quantity } else { 0 }
+    }
+}
+
+impl End {
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Broke(failure) => Some(failure),
+            Self::Done(_) | Self::Clean => None,
+        }
+    }
+}
+
+/// The beginning of a stream, up to the first frame that is part of an answer.
+#[derive(Debug)]
+struct Opening {
+    frames: Vec<Bytes>,
+    has_content: bool,
+}
+
+/// The frames of an answer.
+#[derive(Debug)]
+struct Frames {
+    body: AnswerBody,
+    status: StatusCode,
+    splitter: Splitter,
+    has_ended: bool,
+}
+
+impl Frames {
+    fn new(body: AnswerBody, status: StatusCode) -> Self {
+        Self {
+            body,
+            status,
+            splitter: Splitter::default(),
+            has_ended: false,
+        }
+    }
+
+    /// The next frame and what it means; `None` at the end. Frames that mean failure are errors.
+    async fn next(&mut self) -> Result<Option<(Bytes, Event)>, Failure> {
+        loop {
+            let frame = self
+                .splitter
+                .next_frame()
+                .map_err(|FrameTooLarge| Failure::TooLarge)?;
+            if let Some(frame) = frame {
+                return match classify(&frame) {
+                    Event::Error => Err(Failure::Reported(self.status)),
+                    Event::Malformed => Err(Failure::Malformed),
+                    event => Ok(Some((frame, event))),
+                };
+            }
+            if self.has_ended {
+                return Ok(None);
+            }
+            if let Some(chunk) = self.body.chunk().await? {
+                self.splitter.push(&chunk);
+            } else {
+                self.has_ended = true;
+                self.splitter.end();
+            }
+        }
+    }
+
+    /// Waits for the first frame of an answer. A stream that ends before is no answer.
+    async fn opening(&mut self) -> Result<Opening, Failure> {
+        let mut frames = Vec::new();
+        while let Some((frame, event)) = self.next().await? {
+            if event == Event::Done {
+                break;
+            }
+            // Comments may come before; a provider that sends nothing else is stopped by the
+            // deadline.
+            frames.push(frame);
+            if let Event::Chunk { has_content } = event {
+                return Ok(Opening {
+                    frames,
+                    has_content,
+                });
+            }
+        }
+        Err(Failure::Empty)
+    }
+}
+
+/// Where frames go.
+enum Sink<'a> {
+    /// To the caller, who may be slow, and may have left.
+    Caller {
+        sender: &'a mpsc::Sender<Bytes>,
+        stop_at: Option<Instant>,
+    },
+    /// Into memory, to be sent whole.
+    Memory(&'a mut Collected),
+}
+
+#[derive(Debug, Default)]
+struct Collected {
+    whole: BytesMut,
+    /// Its size as it will travel.
+    size: usize,
+}
+
+impl Sink<'_> {
+    async fn write(&mut self, frame: Bytes) -> Result<(), Failure> {
+        match self {
+            Self::Caller { sender, stop_at } => {
+                let sent = sender.send(frame);
+                let sent = match stop_at {
+                    Some(at) => timeout_at(*at, sent).await.map_err(|_| Failure::TimedOut)?,
+                    None => sent.await,
+                };
+                // A caller who has left is not noticed where this runs for real, and must not
+                // make a difference where it is: the call runs to its end and is charged.
+                drop(sent);
+                Ok(())
+            }
+            Self::Memory(collected) => {
+                collected.size = collected.size.saturating_add(escaped_bytes(&frame));
+                if collected.size > BUFFERED_BYTES_MAX {
+                    return Err(Failure::TooLarge);
+                }
+                collected.whole.extend_from_slice(&frame);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Passes frames on unchanged until the stream ends, one way or another.
+async fn forward(frames: &mut Frames, opening: Opening, sink: &mut Sink<'_>) -> Forwarded {
+    let mut has_content = false;
+    let passing = async {
+        for frame in opening.frames {
+            sink.write(frame).await?;
+        }
+        has_content = opening.has_content;
+        while let Some((frame, event)) = frames.next().await? {
+            if event == Event::Done {
+                return Ok(End::Done(frame));
+            }
+            sink.write(frame).await?;
+            has_content |= event == Event::Chunk { has_content: true };
+        }
+        Ok(End::Clean)
+    };
+    let end = passing.await.unwrap_or_else(End::Broke);
+    Forwarded { end, has_content }
+}
+
+/// What follows once the call is settled: the end that was held back, or the error that came in
+/// its place, and what the call did to the caller's credits.
+fn tail(end: &End, report: &Report) -> Vec<Bytes> {
+    let last = match end {
+        End::Done(frame) => Some(frame.clone()),
+        End::Clean => None,
+        End::Broke(failure) => Some(error_frame(failure)),
+    };
+    last.into_iter().chain([report.event()]).collect()
+}
+
+/// An error in the shape the SDKs look for in a stream.
+fn error_frame(failure: &Failure) -> Bytes {
+    let error = failure.to_api_error().openai_document().remove("error");
+    Bytes::from(format!("data: {}\n\n", json!({ "error": error })))
+}

@@ -1,0 +1,240 @@
+//! A guard with everything around it: a table, the stand-in provider, a token mint, a queue.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use ai_guard::{Guard, Limits, Prices, Settings, SettleQueue, router};
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::{Json, Router, response::Response, routing::post};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use ledger::AccountId;
+use local::{
+    mint::{AUTHORIZED_PARTY, Mint},
+    provider::{self, Provider},
+};
+use serde_json::{Value, json};
+use startup::{BoxError, Cached, Clock};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use crate::harness::{Harness, account, now};
+
+/// How long the provider may take to its first byte: soon over for those that never send it.
+const FIRST_BYTE: Duration = Duration::from_millis(500);
+
+/// A guard with everything around it. The signed-in user starts with 10 credits.
+pub(crate) struct World {
+    pub(crate) books: Harness,
+    pub(crate) provider: Provider,
+    pub(crate) router: Router,
+    pub(crate) user: AccountId,
+    pub(crate) queued: Arc<Mutex<Vec<Value>>>,
+}
+
+/// What a request answers.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl World {
+    pub(crate) async fn start(changes: &[(&str, &str)]) -> Self {
+        Self::with(changes, FIRST_BYTE, None).await
+    }
+
+    /// A world with a price book of its own: features and their prices.
+    pub(crate) async fn priced(prices: &[(&str, &str)]) -> Self {
+        Self::with(&[], FIRST_BYTE, Some(prices)).await
+    }
+
+    pub(crate) async fn with(
+        changes: &[(&str, &str)],
+        first_byte: Duration,
+        prices: Option<&[(&str, &str)]>,
+    ) -> Self {
+        let books = Harness::start().await;
+        let user = account("user_1");
+        books.open(&user, 10).await;
+        if let Some(prices) = prices {
+            write_prices(&books, prices).await;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = provider::Options {
+            word_pause: Duration::ZERO,
+            ..Default::default()
+        };
+        let provider = provider::start_with(listener, options).unwrap();
+        let (queue_url, queued) = queue().await;
+        let mut guard = guard(&books, &provider, &queue_url, changes).await;
+        guard.limits.first_byte = first_byte;
+        books.front.reset();
+        Self {
+            router: router(guard),
+            books,
+            provider,
+            user,
+            queued,
+        }
+    }
+
+    /// Sends the event with changes to its body, signed in.
+    pub(crate) async fn call(&self, event: &str, changes: Value) -> Answer {
+        self.send(event, &with_body(event, changes), None).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        event: &str,
+        body: &str,
+        deadline: Option<Timestamp>,
+    ) -> Answer {
+        let response = self.respond(event, body, deadline).await;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
+    }
+
+    pub(crate) async fn respond(
+        &self,
+        event: &str,
+        body: &str,
+        deadline: Option<Timestamp>,
+    ) -> Response {
+        let mut event: Value = serde_json::from_str(event).unwrap();
+        event["body"] = json!(body);
+        let token = mint().user_token("user_1", now()).unwrap();
+        let mut request = startup::request_from_event(&event.to_string(), now(), deadline).unwrap();
+        let token = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+        request.headers_mut().insert(AUTHORIZATION, token);
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn available(&self) -> i64 {
+        self.books.available(&self.user).await
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Status, stable code and what was charged.
+    pub(crate) fn refusal(&self) -> (u16, String, Option<&str>) {
+        let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
+        (self.status, code, self.header("x-credits-charged"))
+    }
+}
+
+pub(crate) fn with_body(event: &str, changes: Value) -> String {
+    let event: Value = serde_json::from_str(event).unwrap();
+    let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+    let Value::Object(changes) = changes else {
+        panic!("changes are an object")
+    };
+    body.as_object_mut().unwrap().extend(changes);
+    body.to_string()
+}
+
+fn mint() -> Mint {
+    Mint::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("mint")).unwrap()
+}
+
+/// A queue that keeps what it is sent.
+async fn queue() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let queued = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&queued);
+    let take = move |body: String| async move {
+        let request: Value = serde_json::from_str(&body).unwrap();
+        let message = serde_json::from_str(request["MessageBody"].as_str().unwrap()).unwrap();
+        kept.lock().unwrap().push(message);
+        Json(json!({"MessageId": "1", "MD5OfMessageBody": ""}))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = axum::serve(listener, Router::new().fallback(post(take)));
+    tokio::spawn(async move { server.await });
+    (url, queued)
+}
+
+async fn guard(
+    books: &Harness,
+    provider: &Provider,
+    queue_url: &str,
+    changes: &[(&str, &str)],
+) -> Guard {
+    let mint = mint();
+    let pem = mint.public_pem().unwrap();
+    let usual = [
+        ("PROVIDER_BASE_URL", provider.base_url.as_str()),
+        ("PROVIDER_MODELS", "*"),
+        ("PROVIDER_KEY", provider::KEY),
+        ("CLERK_ISSUER", mint.issuer()),
+        ("CLERK_AUTHORIZED_PARTIES", AUTHORIZED_PARTY),
+        ("CLERK_JWT_KEY", &pem),
+    ];
+    let values = usual.iter().chain(changes);
+    let values: BTreeMap<String, String> = values
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let clock = Clock::fixed(now());
+    let http = books.startup.http.clone();
+    let read = Settings::read(|name| values.get(name).cloned(), &http, None).unwrap();
+    let settings = Cached::load(clock.clone(), move || {
+        let read = read.clone();
+        async move { Ok::<_, BoxError>(read) }
+    });
+    let queue = crate::harness::startup(&[("AWS_ENDPOINT_URL_SQS", queue_url)]).sqs();
+    Guard {
+        clock: clock.clone(),
+        http,
+        store: books.store.clone(),
+        settings: settings.await.unwrap(),
+        prices: prices(clock, books).await,
+        queue: SettleQueue::new(queue, format!("{queue_url}/123456789012/settles")),
+        limits: Limits {
+            first_byte: FIRST_BYTE,
+            idle: Duration::from_millis(500),
+            body_bytes: 10_000,
+        },
+    }
+}
+
+/// Price books are read in the start of a process, so that calls do not read them.
+async fn prices(clock: Clock, books: &Harness) -> Prices {
+    let prices = Prices::new(clock, books.store.clone());
+    let _ = prices.current().await;
+    prices
+}
+
+async fn write_prices(books: &Harness, prices: &[(&str, &str)]) {
+    let rows = prices.iter().map(|(feature, price)| {
+        (
+            (*feature).to_owned(),
+            AttributeValue::N((*price).to_owned()),
+        )
+    });
+    let writing = books.client.put_item().table_name(&books.names.state);
+    let writing = writing
+        .item("pk", AttributeValue::S("PRICE_BOOK".to_owned()))
+        .item("sk", AttributeValue::S("ONLY".to_owned()))
+        .item("version", AttributeValue::N("2".to_owned()))
+        .item("fixed", AttributeValue::M(rows.collect()));
+    writing.send().await.unwrap();
+}

@@ -1,0 +1,8 @@
+//! Journeys over the real function processes of the local stack: what a user, an operator and a
+//! crash do to a running Saldo.
+
+mod calls;
+mod crash;
+mod crowd;
+mod switch;
+pub(crate) mod town;
