@@ -46,21 +46,13 @@ pub struct AwsError {
 impl Aws {
     /// Empty services.
     pub fn new() -> Self {
-        let services = Services {
-            sqs: SqsService::new(),
-            ssm: SsmService::new(),
-        };
-        Self {
-            services: Arc::new(services),
-        }
+        let services = Services { sqs: SqsService::new(), ssm: SsmService::new() };
+        Self { services: Arc::new(services) }
     }
 
     /// Calls an action in process, for example `AmazonSQS.ReceiveMessage`.
     pub async fn call(&self, target: &str, body: &Value) -> Result<Value, AwsError> {
-        let refusal = |message: String| AwsError {
-            target: target.to_owned(),
-            message,
-        };
+        let refusal = |message: String| AwsError { target: target.to_owned(), message };
         let answer = self.answer(target, Bytes::from(body.to_string())).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if answer.status != 200 {
@@ -101,9 +93,7 @@ impl Aws {
 
     async fn put(&self, name: &str, value: &str, kind: &str) -> Result<(), AwsError> {
         let request = json!({"Name": name, "Value": value, "Type": kind, "Overwrite": true});
-        self.call("AmazonSSM.PutParameter", &request)
-            .await
-            .map(drop)
+        self.call("AmazonSSM.PutParameter", &request).await.map(drop)
     }
 
     async fn answer(&self, target: &str, body: Bytes) -> MockResponse {
@@ -118,10 +108,7 @@ impl Aws {
         // The services take the region from the host they believe to be called by.
         let call = |service: &str| MockRequest {
             method: "POST".to_owned(),
-            uri: format!(
-                "https://{service}.{}.amazonaws.com/",
-                crate::template::REGION
-            ),
+            uri: format!("https://{service}.{}.amazonaws.com/", crate::template::REGION),
             headers,
             body,
         };
@@ -148,10 +135,7 @@ impl Default for Aws {
 }
 
 async fn serve(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let target = headers
-        .get(TARGET)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let answer = aws.answer(target, body).await;
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() =

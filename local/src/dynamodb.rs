@@ -95,10 +95,7 @@ fn ensure(database: &Database, table: &Table) -> Result<(), DynamoDbError> {
             let description = to_json(&described)?;
             let description = description.get("Table").cloned().unwrap_or_default();
             if let Some(what) = table.difference(description)? {
-                return Err(DynamoDbError::Differs {
-                    table: table.name.clone(),
-                    what,
-                });
+                return Err(DynamoDbError::Differs { table: table.name.clone(), what });
             }
         }
         Err(DynoxideError::ResourceNotFoundException(_)) => {
@@ -132,10 +129,7 @@ mod tests {
         Table {
             logical_id: "T".into(),
             name: "saldo-local-T".into(),
-            key: Key {
-                partition: "pk".into(),
-                sort: Some("sk".into()),
-            },
+            key: Key { partition: "pk".into(), sort: Some("sk".into()) },
             indexes,
             stream_view: Some("NEW_AND_OLD_IMAGES".into()),
             ttl_attribute: Some("ttl".into()),
@@ -143,15 +137,8 @@ mod tests {
     }
 
     fn index() -> SecondaryIndex {
-        let key = Key {
-            partition: "slot".into(),
-            sort: Some("sk".into()),
-        };
-        SecondaryIndex {
-            name: "by-slot".into(),
-            key,
-            projection: "KEYS_ONLY".into(),
-        }
+        let key = Key { partition: "slot".into(), sort: Some("sk".into()) };
+        SecondaryIndex { name: "by-slot".into(), key, projection: "KEYS_ONLY".into() }
     }
 
     #[test]
@@ -163,10 +150,7 @@ mod tests {
         ensure(&reopened, &table(vec![index()])).unwrap();
         let error = ensure(&reopened, &table(vec![])).unwrap_err().to_string();
         std::fs::remove_dir_all(folder).unwrap();
-        assert!(
-            error.contains("`saldo-local-T`") && error.contains("its indexes"),
-            "{error}"
-        );
+        assert!(error.contains("`saldo-local-T`") && error.contains("its indexes"), "{error}");
         assert!(error.contains("--fresh"), "{error}");
     }
 }

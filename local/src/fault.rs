@@ -87,11 +87,7 @@ impl Front {
             }),
         });
         let server = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
-        Ok(Self {
-            url,
-            shared,
-            server,
-        })
+        Ok(Self { url, shared, server })
     }
 
     /// Lets the next call of `operation` (such as `TransactWriteItems`) suffer `fault`; calls made
@@ -165,9 +161,7 @@ async fn serve(connection: TcpStream, shared: Arc<Shared>) {
         tracing::debug!(%error, "the connection keeps Nagle's delay");
     }
     let service = service_fn(|request| answer(request, Arc::clone(&shared)));
-    let served = http1::Builder::new()
-        .serve_connection(TokioIo::new(connection), service)
-        .await;
+    let served = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
     if let Err(error) = served {
         // A cut is an error to the server, and is what was asked for.
         tracing::trace!(%error, "a connection of the fault front ended");
@@ -197,11 +191,7 @@ async fn answer(
         }
         None => {}
     }
-    let body = if counting {
-        target.asking_for_capacity(body)
-    } else {
-        body
-    };
+    let body = if counting { target.asking_for_capacity(body) } else { body };
     let response = forward(&shared, head, body).await?;
     record(&shared, order, |call| call.add_capacity(response.body()));
     if fault == Some(Fault::LostReply) {
@@ -220,11 +210,7 @@ async fn forward(
 ) -> Result<Response<Bytes>, Cut> {
     head.uri = upstream_uri(&head.uri, shared.upstream).ok_or(Cut)?;
     // The length is that of the body as it is sent, and the host that of the emulator.
-    for name in [
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::HOST,
-    ] {
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST] {
         head.headers.remove(name);
     }
     let request = Request::from_parts(head, Full::new(body));
@@ -235,8 +221,7 @@ async fn forward(
     let (mut head, body) = response.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     head.headers.remove(header::TRANSFER_ENCODING);
-    head.headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     Ok(Response::from_parts(head, body))
 }
 
@@ -261,10 +246,5 @@ fn record(shared: &Shared, order: usize, change: impl FnOnce(&mut Call)) {
 
 fn upstream_uri(uri: &Uri, upstream: SocketAddr) -> Option<Uri> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Uri::builder()
-        .scheme("http")
-        .authority(upstream.to_string())
-        .path_and_query(path)
-        .build()
-        .ok()
+    Uri::builder().scheme("http").authority(upstream.to_string()).path_and_query(path).build().ok()
 }

@@ -35,36 +35,29 @@ enum Refused {
 
 /// Reads the body up to a limit.
 async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Refused> {
-    axum::body::to_bytes(body, bytes_max)
-        .await
-        .map_err(|error| {
-            let source = std::error::Error::source(&error);
-            if source.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-                Refused::TooLarge
-            } else {
-                Refused::Unreadable
-            }
-        })
+    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
+            Refused::TooLarge
+        } else {
+            Refused::Unreadable
+        }
+    })
 }
 
 /// The event as the bytes of an invocation.
 fn serialise(event: &Value) -> Result<Bytes, Refused> {
     let bytes = Bytes::from(event.to_string());
-    if bytes.len() > EVENT_BYTES_MAX {
-        Err(Refused::TooLarge)
-    } else {
-        Ok(bytes)
-    }
+    if bytes.len() > EVENT_BYTES_MAX { Err(Refused::TooLarge) } else { Ok(bytes) }
 }
 
 /// An answer that comes from the entrance itself, not from a function.
 fn plain(status: StatusCode, json: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -72,7 +65,5 @@ fn plain(status: StatusCode, json: &'static str) -> Response<Body> {
 fn is_preflight(parts: &request::Parts) -> bool {
     parts.method == http::Method::OPTIONS
         && parts.headers.contains_key(header::ORIGIN)
-        && parts
-            .headers
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }

@@ -147,9 +147,7 @@ impl Invocations {
         };
         let request_id = crate::random::uuid();
         let timeout = self.function.timeout;
-        let deadline = machine::now()
-            .saturating_add(timeout)
-            .unwrap_or(Timestamp::MAX);
+        let deadline = machine::now().saturating_add(timeout).unwrap_or(Timestamp::MAX);
         let (invocations, id) = (Arc::clone(self), request_id.clone());
         let timer = tokio::spawn(async move {
             tokio::time::sleep(timeout).await;
@@ -162,21 +160,14 @@ impl Invocations {
             timer: timer.abort_handle(),
         };
         locked(&self.running).insert(request_id.clone(), running);
-        Some(Dispatched {
-            request_id,
-            event,
-            deadline,
-        })
+        Some(Dispatched { request_id, event, deadline })
     }
 
     /// Takes over the answering of an invocation; none if it is not running or already answered.
     pub(crate) fn respond(&self, request_id: &str) -> Option<Responding> {
         let mut running = locked(&self.running);
         let entry = running.get_mut(request_id)?;
-        Some(Responding {
-            answer: entry.answer.take()?,
-            cut: Arc::clone(&entry.cut),
-        })
+        Some(Responding { answer: entry.answer.take()?, cut: Arc::clone(&entry.cut) })
     }
 
     /// Forgets an invocation whose answer is complete.

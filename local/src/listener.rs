@@ -30,12 +30,10 @@ pub enum ListenError {
 /// Listens on this port of 127.0.0.1; 0 takes a free one.
 pub async fn bind(port: u16) -> Result<TcpListener, ListenError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ListenError::PortInUse(port),
-            _ => ListenError::Failed(port, error),
-        })
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::PortInUse(port),
+        _ => ListenError::Failed(port, error),
+    })
 }
 
 /// The base URL of a listener, without a slash at its end.
@@ -51,10 +49,7 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) fn new() -> Self {
-        Self {
-            stop: watch::Sender::new(false),
-            tasks: JoinSet::new(),
-        }
+        Self { stop: watch::Sender::new(false), tasks: JoinSet::new() }
     }
 
     /// Serves `router` until the stack stops.

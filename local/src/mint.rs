@@ -83,10 +83,7 @@ impl Mint {
     /// Fails where the key file cannot be read or written, or holds something else.
     pub fn open(dir: &Path) -> Result<Self, MintError> {
         let path = dir.join(KEY_FILE);
-        let failed = |source| MintError::File {
-            path: path.display().to_string(),
-            source,
-        };
+        let failed = |source| MintError::File { path: path.display().to_string(), source };
         let pkcs8 = match fs::read(&path) {
             Ok(pkcs8) => pkcs8,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -100,11 +97,7 @@ impl Mint {
         let modulus = PublicKeyComponents::<Vec<u8>>::from(key.public_key()).n;
         // The first bits of the modulus tell keys apart as well as a digest of it would.
         let key_id = format!("ins_{}", hex(modulus.get(..8).unwrap_or(&modulus)));
-        Ok(Self(Arc::new(Inner {
-            key,
-            key_id,
-            issuer: OnceLock::new(),
-        })))
+        Ok(Self(Arc::new(Inner { key, key_id, issuer: OnceLock::new() })))
     }
 
     /// Serves `/.well-known/jwks.json` and returns the issuer that tokens name from now on.
@@ -173,12 +166,7 @@ impl Mint {
         let signed = format!("{header}.{claims}");
         let mut signature = vec![0; self.0.key.public_modulus_len()];
         let random = SystemRandom::new();
-        self.0.key.sign(
-            &RSA_PKCS1_SHA256,
-            &random,
-            signed.as_bytes(),
-            &mut signature,
-        )?;
+        self.0.key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
@@ -212,15 +200,8 @@ impl Mint {
 /// returns what the file holds in the end. No reader ever finds half a key.
 fn keep_first(dir: &Path, path: &Path, pkcs8: &[u8]) -> io::Result<Vec<u8>> {
     fs::create_dir_all(dir)?;
-    let unfinished = dir.join(format!(
-        "{KEY_FILE}.{}",
-        random_hex().map_err(io::Error::other)?
-    ));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)?;
+    let unfinished = dir.join(format!("{KEY_FILE}.{}", random_hex().map_err(io::Error::other)?));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(pkcs8)?;
     file.sync_all()?;
     let kept = match fs::hard_link(&unfinished, path) {

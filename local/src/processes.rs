@@ -62,10 +62,7 @@ impl Log {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(format!("{function}.log"));
         let file = File::options().create(true).append(true).open(&path)?;
-        Ok(Self {
-            file: Mutex::new(file),
-            path,
-        })
+        Ok(Self { file: Mutex::new(file), path })
     }
 
     fn line(&self, line: &str) {
@@ -92,10 +89,7 @@ impl Tail {
 
     fn text(&self) -> String {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines
-            .iter()
-            .flat_map(|line| ["  | ", line.as_str(), "\n"])
-            .collect()
+        lines.iter().flat_map(|line| ["  | ", line.as_str(), "\n"]).collect()
     }
 }
 
@@ -115,11 +109,7 @@ pub(crate) async fn supervise(program: Arc<Program>) {
         match run(&program).await {
             Ended::Killed => crashes = 0,
             Ended::Crashed { how, tail } => {
-                crashes = if started.elapsed() < HEALTHY_AFTER {
-                    crashes + 1
-                } else {
-                    1
-                };
+                crashes = if started.elapsed() < HEALTHY_AFTER { crashes + 1 } else { 1 };
                 let pause = pause(crashes);
                 if program.invocations.is_ready() {
                     report(&program, &how, pause);
@@ -147,9 +137,7 @@ fn report(program: &Program, how: &str, pause: Duration) {
 fn pause(crashes: u32) -> Duration {
     match crashes {
         0 | 1 => Duration::ZERO,
-        more => PAUSE_FIRST
-            .saturating_mul(1 << (more - 2).min(10))
-            .min(PAUSE_MAX),
+        more => PAUSE_FIRST.saturating_mul(1 << (more - 2).min(10)).min(PAUSE_MAX),
     }
 }
 

@@ -52,10 +52,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            word_pause: Duration::from_millis(20),
-            key: KEY.to_owned(),
-        }
+        Self { word_pause: Duration::from_millis(20), key: KEY.to_owned() }
     }
 }
 
@@ -97,11 +94,7 @@ pub fn start_with(listener: TcpListener, options: Options) -> io::Result<Provide
     let origin = format!("http://{}", listener.local_addr()?);
     let base_url = format!("{origin}/v1");
     let seen = Arc::new(Seen::default());
-    let app = App {
-        origin: origin.into(),
-        options: options.into(),
-        seen: Arc::clone(&seen),
-    };
+    let app = App { origin: origin.into(), options: options.into(), seen: Arc::clone(&seen) };
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
@@ -113,11 +106,7 @@ pub fn start_with(listener: TcpListener, options: Options) -> io::Result<Provide
         }
     });
     let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
-    Ok(Provider {
-        base_url,
-        seen,
-        server,
-    })
+    Ok(Provider { base_url, seen, server })
 }
 
 impl Provider {
@@ -201,9 +190,7 @@ async fn answer(
     } else {
         Reply::wrong_key(key)
     };
-    reply
-        .play(number, app.options.word_pause, in_progress)
-        .await
+    reply.play(number, app.options.word_pause, in_progress).await
 }
 
 fn reply_to(app: &App, method: &Method, path: &str, body: Option<&Value>, number: u64) -> Reply {
@@ -221,11 +208,7 @@ fn reply_to(app: &App, method: &Method, path: &str, body: Option<&Value>, number
 }
 
 fn bearer_key(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 fn plain_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
@@ -233,10 +216,7 @@ fn plain_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
         .iter()
         .filter(|(name, _)| *name != header::AUTHORIZATION)
         .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect()
 }

@@ -4,14 +4,7 @@
 pub(crate) fn uuid() -> String {
     let digits = hex(32);
     let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
-    format!(
-        "{}-{}-4{}-a{}-{}",
-        part(0..8),
-        part(8..12),
-        part(13..16),
-        part(17..20),
-        part(20..32)
-    )
+    format!("{}-{}-4{}-a{}-{}", part(0..8), part(8..12), part(13..16), part(17..20), part(20..32))
 }
 
 /// So many random hexadecimal digits.

@@ -41,14 +41,8 @@ pub(crate) fn endpoint(base_url: &str, function: &str, worker: WorkerId) -> Stri
 pub(crate) fn router(functions: Functions) -> Router {
     Router::new()
         .route(&format!("{VERSION}/invocation/next"), get(next))
-        .route(
-            &format!("{VERSION}/invocation/{{request}}/response"),
-            post(response),
-        )
-        .route(
-            &format!("{VERSION}/invocation/{{request}}/error"),
-            post(error),
-        )
+        .route(&format!("{VERSION}/invocation/{{request}}/response"), post(response))
+        .route(&format!("{VERSION}/invocation/{{request}}/error"), post(error))
         .route(&format!("{VERSION}/init/error"), post(init_error))
         .with_state(functions)
 }
@@ -67,14 +61,8 @@ async fn next(
     Response::builder()
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", dispatched.request_id)
-        .header(
-            "lambda-runtime-deadline-ms",
-            dispatched.deadline.as_millisecond(),
-        )
-        .header(
-            "lambda-runtime-invoked-function-arn",
-            invocations.function.arn(),
-        )
+        .header("lambda-runtime-deadline-ms", dispatched.deadline.as_millisecond())
+        .header("lambda-runtime-invoked-function-arn", invocations.function.arn())
         .header("lambda-runtime-trace-id", trace)
         .body(Body::from(dispatched.event))
         .unwrap_or_else(|_| status(StatusCode::INTERNAL_SERVER_ERROR))
@@ -110,10 +98,9 @@ async fn buffer(responding: Responding, body: Body) -> StatusCode {
     };
     let (outcome, accepted) = match collected {
         Ok(body) => (Answer::Buffered(body.to_bytes()), StatusCode::ACCEPTED),
-        Err(error) if error.is::<LengthLimitError>() => (
-            Answer::Failed(Failure::TooLarge),
-            StatusCode::PAYLOAD_TOO_LARGE,
-        ),
+        Err(error) if error.is::<LengthLimitError>() => {
+            (Answer::Failed(Failure::TooLarge), StatusCode::PAYLOAD_TOO_LARGE)
+        }
         Err(_) => (Answer::Failed(Failure::Exited), StatusCode::BAD_REQUEST),
     };
     // The client may be gone; the invocation is over all the same.
@@ -165,11 +152,7 @@ async fn error(
     let Some(responding) = invocations.respond(&request) else {
         return status(StatusCode::BAD_REQUEST);
     };
-    drop(
-        responding
-            .answer
-            .send(Answer::Failed(Failure::Reported(error_message(&body)))),
-    );
+    drop(responding.answer.send(Answer::Failed(Failure::Reported(error_message(&body)))));
     invocations.complete(&request);
     status(StatusCode::ACCEPTED)
 }
@@ -182,11 +165,7 @@ async fn init_error(body: Bytes) -> Response<Body> {
 
 fn error_message(body: &[u8]) -> String {
     let report: Value = serde_json::from_slice(body).unwrap_or_default();
-    report
-        .get("errorMessage")
-        .and_then(Value::as_str)
-        .unwrap_or("no reason given")
-        .to_owned()
+    report.get("errorMessage").and_then(Value::as_str).unwrap_or("no reason given").to_owned()
 }
 
 fn status(status: StatusCode) -> Response<Body> {

@@ -186,12 +186,7 @@ impl Stack {
     /// Changes a setting (`CREDITS_ENABLED`), as an operator would; functions read it within 60 s.
     pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), AwsError> {
         let name = format!("{}/{name}", Self::settings_path());
-        self.aws
-            .put_parameter(&crate::template::Parameter {
-                name,
-                value: value.into(),
-            })
-            .await
+        self.aws.put_parameter(&crate::template::Parameter { name, value: value.into() }).await
     }
 
     /// The physical name of a table, by logical id (`LedgerTable`).
@@ -203,11 +198,7 @@ impl Stack {
 
     /// The URL of a queue, by logical id (`SettleQueue`).
     pub fn queue_url(&self, logical_id: &str) -> Result<&str, InvokeError> {
-        let queue = self
-            .template
-            .queues
-            .iter()
-            .find(|queue| queue.logical_id == logical_id);
+        let queue = self.template.queues.iter().find(|queue| queue.logical_id == logical_id);
         match queue {
             Some(queue) => Ok(&queue.url),
             None => Err(InvokeError::Unknown(format!("queue `{logical_id}`"))),

@@ -76,10 +76,7 @@ pub struct TemplateError {
 
 impl TemplateError {
     pub(crate) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            message: message.into(),
-        }
+        Self { place: place.into(), message: message.into() }
     }
 }
 
@@ -140,13 +137,7 @@ impl Template {
         for (logical_id, value) in resolved.resources {
             let place = format!("resource `{logical_id}`");
             let resource: Resource = read(value, &place)?;
-            template.add(
-                logical_id,
-                resource,
-                &resolved.function_globals,
-                deployment,
-                &place,
-            )?;
+            template.add(logical_id, resource, &resolved.function_globals, deployment, &place)?;
         }
         template.check_visibility()?;
         Ok(template)
@@ -159,10 +150,7 @@ impl Template {
 
     /// The physical name of the table with this logical id.
     pub fn table_name(&self, logical_id: &str) -> Option<&str> {
-        let table = self
-            .tables
-            .iter()
-            .find(|table| table.logical_id == logical_id)?;
+        let table = self.tables.iter().find(|table| table.logical_id == logical_id)?;
         Some(&table.name)
     }
 
@@ -177,8 +165,7 @@ impl Template {
         match resource.kind.as_str() {
             "AWS::DynamoDB::Table" => {
                 let name = physical_name(deployment, &logical_id);
-                self.tables
-                    .push(Table::read(logical_id, name, resource.properties, place)?);
+                self.tables.push(Table::read(logical_id, name, resource.properties, place)?);
             }
             "AWS::SQS::Queue" => {
                 let name = physical_name(deployment, &logical_id);
@@ -189,15 +176,9 @@ impl Template {
             "AWS::SSM::Parameter" => {
                 let properties: ParameterProperties = read(resource.properties, place)?;
                 if properties.kind != "String" {
-                    return Err(TemplateError::new(
-                        place,
-                        "a parameter can only be a String",
-                    ));
+                    return Err(TemplateError::new(place, "a parameter can only be a String"));
                 }
-                self.parameters.push(Parameter {
-                    name: properties.name,
-                    value: properties.value,
-                });
+                self.parameters.push(Parameter { name: properties.name, value: properties.value });
             }
             "AWS::Serverless::HttpApi" => {
                 let properties: HttpApiProperties = read(resource.properties, place)?;
@@ -223,10 +204,7 @@ impl Template {
     fn check_visibility(&self) -> Result<(), TemplateError> {
         for function in &self.functions {
             for source in &function.queues {
-                let Some(queue) = self
-                    .queues
-                    .iter()
-                    .find(|queue| queue.arn == source.queue_arn)
+                let Some(queue) = self.queues.iter().find(|queue| queue.arn == source.queue_arn)
                 else {
                     let message = format!("`{}` is not a queue of this template", source.queue_arn);
                     return Err(TemplateError::new(function.place(), message));

@@ -25,30 +25,17 @@ const GUARDED: [&str; 3] = ["TransactWriteItems", "GetItem", "PutItem"];
 #[tokio::test]
 async fn a_guarded_call_is_one_write_before_and_one_after_and_one_read_meanwhile() {
     let world = World::start(&[]).await;
-    let answer = world
-        .call(CHAT, json!({"x_unknown": {"kept": [1, null]}}))
-        .await;
+    let answer = world.call(CHAT, json!({"x_unknown": {"kept": [1, null]}})).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(
-        answer.json()["choices"][0]["message"]["content"],
-        "You said: Say hello."
-    );
+    assert_eq!(answer.json()["choices"][0]["message"]["content"], "You said: Say hello.");
     assert_eq!(answer.header("x-credits-charged"), Some("1"));
     assert_eq!(answer.header("x-credits-remaining"), Some("9"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("set-cookie"), None);
     assert_eq!(world.books.operations(), GUARDED);
-    assert_eq!(
-        world.provider.requests()[0].body["x_unknown"],
-        json!({"kept": [1, null]})
-    );
+    assert_eq!(world.provider.requests()[0].body["x_unknown"], json!({"kept": [1, null]}));
     assert_eq!(world.available().await, 9);
-    let holds = world
-        .books
-        .store
-        .open_holds(&world.user, now())
-        .await
-        .unwrap();
+    let holds = world.books.store.open_holds(&world.user, now()).await.unwrap();
     assert_eq!(holds, []);
 }
 
@@ -56,10 +43,7 @@ async fn a_guarded_call_is_one_write_before_and_one_after_and_one_read_meanwhile
 async fn images_cost_their_number_times_the_price_once() {
     let world = World::start(&[]).await;
     let answer = world.call(IMAGE, json!({"n": 2})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("10"))
-    );
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("10")));
     assert_eq!(answer.json()["data"].as_array().unwrap().len(), 2);
     assert_eq!(world.available().await, 0);
 }
@@ -68,10 +52,7 @@ async fn images_cost_their_number_times_the_price_once() {
 async fn a_call_that_cannot_be_paid_is_refused_in_one_round_trip_and_never_made() {
     let world = World::start(&[]).await;
     let answer = world.call(IMAGE, json!({"n": 3})).await;
-    assert_eq!(
-        answer.refusal(),
-        (402, "insufficient_credits".to_owned(), None)
-    );
+    assert_eq!(answer.refusal(), (402, "insufficient_credits".to_owned(), None));
     assert_eq!(answer.json()["required"], 15);
     assert_eq!(answer.json()["available"], 10);
     assert_eq!(world.books.operations(), ["TransactWriteItems"]);
@@ -97,11 +78,7 @@ async fn a_call_that_fails_before_its_first_byte_costs_nothing_and_leaks_nothing
     ];
     for (model, status, code) in rows {
         let answer = world.call(CHAT, json!({"model": model})).await;
-        assert_eq!(
-            answer.refusal(),
-            (status, code.to_owned(), Some("0")),
-            "{model}"
-        );
+        assert_eq!(answer.refusal(), (status, code.to_owned(), Some("0")), "{model}");
         assert!(answer.header("x-credits-hold").is_some());
         let told = format!("{:?}{}", answer.headers, answer.body);
         for secret in ["internal", "org-stand-in", "stand-in-key", "__cf_bm"] {
@@ -116,13 +93,8 @@ async fn a_call_that_fails_before_its_first_byte_costs_nothing_and_leaks_nothing
 #[tokio::test]
 async fn an_answer_that_says_nothing_is_passed_on_and_costs_nothing() {
     let world = World::start(&[]).await;
-    let answer = world
-        .call(CHAT, json!({"model": "stand-in-no-content"}))
-        .await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("0"))
-    );
+    let answer = world.call(CHAT, json!({"model": "stand-in-no-content"})).await;
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("0")));
     assert_eq!(answer.header("x-credits-remaining"), Some("10"));
     assert_eq!(world.available().await, 10);
 }
@@ -132,10 +104,7 @@ async fn credits_that_are_off_touch_no_table_and_block_nothing() {
     let world = World::start(&[("CREDITS_ENABLED", "off")]).await;
     world.books.front.down(true);
     let answer = world.call(IMAGE, json!({"n": 10})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("0"))
-    );
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("0")));
     assert_eq!(answer.header("x-credits-remaining"), Some("unlimited"));
     assert_eq!(answer.header("x-credits-hold"), None);
     let refused = world.call(CHAT, json!({"n": 0})).await;
@@ -147,18 +116,12 @@ async fn credits_that_are_off_touch_no_table_and_block_nothing() {
 async fn shadow_reads_one_balance_writes_nothing_and_blocks_nothing() {
     let world = World::start(&[("CREDITS_ENABLED", "shadow")]).await;
     let answer = world.call(IMAGE, json!({"n": 10})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("0"))
-    );
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("0")));
     assert_eq!(answer.header("x-credits-remaining"), Some("10"));
     assert_eq!(world.books.operations(), ["GetItem"]);
     world.books.front.down(true);
     let answer = world.call(CHAT, json!({})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-remaining")),
-        (200, None)
-    );
+    assert_eq!((answer.status, answer.header("x-credits-remaining")), (200, None));
 }
 
 #[tokio::test]
@@ -166,10 +129,7 @@ async fn a_table_that_cannot_be_reached_refuses_the_call_before_the_provider() {
     let world = World::start(&[]).await;
     world.books.front.down(true);
     let answer = world.call(CHAT, json!({})).await;
-    assert_eq!(
-        answer.refusal(),
-        (503, "ledger_unavailable".to_owned(), None)
-    );
+    assert_eq!(answer.refusal(), (503, "ledger_unavailable".to_owned(), None));
     assert_eq!(world.provider.request_count(), 0);
 }
 
@@ -178,19 +138,11 @@ async fn a_settle_that_cannot_be_written_is_queued_and_the_caller_has_the_answer
     let world = World::start(&[]).await;
     world.books.front.next_n(100, "PutItem", Fault::ServerError);
     let answer = world.call(CHAT, json!({})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("1"))
-    );
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("1")));
     let queued = world.queued.lock().unwrap().clone();
-    let [message] = queued.as_slice() else {
-        panic!("{queued:?}")
-    };
+    let [message] = queued.as_slice() else { panic!("{queued:?}") };
     assert_eq!(message["hold"], answer.header("x-credits-hold").unwrap());
-    assert_eq!(
-        (&message["ending"], &message["charged"]),
-        (&json!("settled"), &json!(1))
-    );
+    assert_eq!((&message["ending"], &message["charged"]), (&json!("settled"), &json!(1)));
 }
 
 #[tokio::test]
@@ -198,10 +150,7 @@ async fn a_balance_that_cannot_be_read_costs_a_header() {
     let world = World::start(&[]).await;
     world.books.front.next_n(100, "GetItem", Fault::ServerError);
     let answer = world.call(CHAT, json!({})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-remaining")),
-        (200, None)
-    );
+    assert_eq!((answer.status, answer.header("x-credits-remaining")), (200, None));
     world.books.front.reset();
     assert_eq!(world.available().await, 9);
 }
@@ -215,11 +164,7 @@ async fn a_call_without_a_valid_price_is_never_free_by_accident() {
     ] {
         let world = World::priced(prices).await;
         let answer = world.call(CHAT, json!({})).await;
-        assert_eq!(
-            answer.refusal(),
-            (500, "price_missing".to_owned(), None),
-            "{prices:?}"
-        );
+        assert_eq!(answer.refusal(), (500, "price_missing".to_owned(), None), "{prices:?}");
         assert_eq!(world.provider.request_count(), 0);
         assert_eq!(world.available().await, 10);
     }
@@ -229,15 +174,9 @@ async fn a_call_without_a_valid_price_is_never_free_by_accident() {
 async fn a_price_of_zero_is_held_and_settled_like_any_other() {
     let world = World::priced(&[("ai_text_chat", "0")]).await;
     let answer = world.call(CHAT, json!({})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("0"))
-    );
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("0")));
     assert_eq!(world.books.operations(), GUARDED);
-    assert_eq!(
-        world.books.kinds(&world.user).await,
-        ["grant", "hold", "outcome"]
-    );
+    assert_eq!(world.books.kinds(&world.user).await, ["grant", "hold", "outcome"]);
 }
 
 #[tokio::test]
@@ -246,10 +185,7 @@ async fn a_call_that_runs_into_its_deadline_is_stopped_in_time_to_settle() {
     let world = World::with(&[], hour, None).await;
     let body = with_body(CHAT, json!({"model": "stand-in-stalls"}));
     let answer = world.send(CHAT, &body, Some(later(3))).await;
-    assert_eq!(
-        answer.refusal(),
-        (504, "provider_timeout".to_owned(), Some("0"))
-    );
+    assert_eq!(answer.refusal(), (504, "provider_timeout".to_owned(), Some("0")));
     assert_eq!(world.available().await, 10);
 }
 
@@ -257,10 +193,7 @@ async fn a_call_that_runs_into_its_deadline_is_stopped_in_time_to_settle() {
 async fn who_may_not_call_is_refused_before_anything_else() {
     let world = World::start(&[("PROVIDER_MODELS", "gpt-4o-mini")]).await;
     let answer = world.call(CHAT, json!({"model": "other"})).await;
-    assert_eq!(
-        answer.refusal(),
-        (400, "model_not_allowed".to_owned(), None)
-    );
+    assert_eq!(answer.refusal(), (400, "model_not_allowed".to_owned(), None));
     let answer = world.call(CHAT, json!({"x": "a".repeat(10_000)})).await;
     assert_eq!(answer.refusal(), (413, "body_too_large".to_owned(), None));
     let request = startup::request_from_event(STREAM, now(), None).unwrap();

@@ -33,9 +33,7 @@ fn mint() -> Mint {
 
 /// The function on the test's books, with the settings given.
 async fn function(books: &Harness, values: &[(&str, &str)]) -> Router {
-    let values = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let values: BTreeMap<String, String> = values.collect();
     let mint = mint();
     let token = TokenSettings {
@@ -52,11 +50,7 @@ async fn function(books: &Harness, values: &[(&str, &str)]) -> Router {
         async move { read.map_err(BoxError::from) }
     };
     let settings = Cached::load(clock.clone(), read).await.unwrap();
-    router(CreditsMe {
-        store: books.store.clone(),
-        settings,
-        clock,
-    })
+    router(CreditsMe { store: books.store.clone(), settings, clock })
 }
 
 /// What a request answers: status, `Cache-Control`, body.
@@ -82,20 +76,11 @@ async fn send(router: &Router, event: &str, token: Option<&str>) -> Answer {
         headers.insert(AUTHORIZATION, value);
     }
     let response = router.clone().oneshot(request).await.unwrap();
-    let header = |name| {
-        response
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap())
-    };
+    let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
     let cache_control = header("cache-control").unwrap_or_default().to_owned();
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer {
-        status,
-        cache_control,
-        body: serde_json::from_slice(&body).unwrap(),
-    }
+    Answer { status, cache_control, body: serde_json::from_slice(&body).unwrap() }
 }
 
 /// An event for any query of the history route.
@@ -109,11 +94,9 @@ fn history_event(query: &str) -> String {
 async fn used_account(books: &Harness) -> AccountId {
     let user = account(USER);
     books.open(&user, 10).await;
-    for (seconds, amount, outcome) in [
-        (1, 1, Some(settled(1))),
-        (2, 5, Some(released())),
-        (3, 3, None),
-    ] {
+    for (seconds, amount, outcome) in
+        [(1, 1, Some(settled(1))), (2, 5, Some(released())), (3, 3, None)]
+    {
         let hold = hold_at(&user, amount, later(seconds));
         books.store.hold(&hold, credits(0)).await.unwrap();
         if let Some(outcome) = outcome {
@@ -130,10 +113,7 @@ async fn the_balance_and_its_buckets_are_one_request() {
     used_account(&books).await;
     let function = function(&books, &[]).await;
     let answer = signed_in(&function, BALANCE).await;
-    assert_eq!(
-        (answer.status, answer.cache_control.as_str()),
-        (200, "no-store")
-    );
+    assert_eq!((answer.status, answer.cache_control.as_str()), (200, "no-store"));
     assert_eq!(answer.body["creditsRemaining"], 6);
     let buckets = json!([{"source": "signup", "granted": 10, "remaining": 6, "expiresAt": null}]);
     assert_eq!(answer.body["buckets"], buckets);
@@ -169,17 +149,11 @@ async fn credits_that_have_expired_are_left_out_although_nothing_has_run() {
     let books = Harness::start().await;
     let user = account(USER);
     books.open(&user, 10).await;
-    books
-        .submit_at(&user, grant(50, Some(later(-60))), later(-600))
-        .await
-        .unwrap();
+    books.submit_at(&user, grant(50, Some(later(-60))), later(-600)).await.unwrap();
     let answer = signed_in(&function(&books, &[]).await, BALANCE).await;
     assert_eq!(answer.body["creditsRemaining"], 10);
     assert_eq!(answer.body["buckets"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        books.store.balance(&user).await.unwrap().unwrap().available,
-        credits(60)
-    );
+    assert_eq!(books.store.balance(&user).await.unwrap().unwrap().available, credits(60));
 }
 
 #[tokio::test]
@@ -234,10 +208,7 @@ async fn the_settings_tell_what_each_feature_costs() {
     for mode in ["enforce", "shadow"] {
         let function = function(&books, &[("CREDITS_ENABLED", mode)]).await;
         let answer = signed_in(&function, SETTINGS).await;
-        assert_eq!(
-            (answer.status, answer.cache_control.as_str()),
-            (200, "private, max-age=60")
-        );
+        assert_eq!((answer.status, answer.cache_control.as_str()), (200, "private, max-age=60"));
         assert_eq!(answer.body, expected(mode));
     }
 }
@@ -260,10 +231,7 @@ async fn the_history_is_told_page_by_page_newest_first_in_every_mode() {
         let mut pages: Vec<Vec<Value>> = Vec::new();
         loop {
             let answer = signed_in(&function, &history_event(&query)).await;
-            assert_eq!(
-                (answer.status, answer.cache_control.as_str()),
-                (200, "no-store")
-            );
+            assert_eq!((answer.status, answer.cache_control.as_str()), (200, "no-store"));
             pages.push(answer.body["entries"].as_array().unwrap().clone());
             let Some(cursor) = answer.body["nextCursor"].as_str() else {
                 break;
@@ -276,11 +244,7 @@ async fn the_history_is_told_page_by_page_newest_first_in_every_mode() {
             .iter()
             .map(|entry| {
                 let status = entry["status"].as_str().unwrap_or_default();
-                (
-                    entry["text"].as_str().unwrap(),
-                    entry["credits"].as_i64().unwrap(),
-                    status,
-                )
+                (entry["text"].as_str().unwrap(), entry["credits"].as_i64().unwrap(), status)
             })
             .collect();
         assert_eq!(seen, told, "{mode} {limit}");
@@ -294,24 +258,12 @@ async fn a_late_charge_is_told_with_the_call_it_belongs_to() {
     books.open(&user, 10).await;
     let call = hold_at(&user, 7, now());
     books.store.hold(&call, credits(0)).await.unwrap();
-    books
-        .store
-        .end(&call, &end(Ending::Expired, later(1_260)))
-        .await
-        .unwrap();
-    let late = end(
-        Ending::Settled {
-            charged: credits(5),
-        },
-        later(1_300),
-    );
+    books.store.end(&call, &end(Ending::Expired, later(1_260))).await.unwrap();
+    let late = end(Ending::Settled { charged: credits(5) }, later(1_300));
     books.store.end(&call, &late).await.unwrap();
     let answer = signed_in(&function(&books, &[]).await, &history_event("")).await;
     let entries = answer.body["entries"].as_array().unwrap();
-    let told: Vec<_> = entries
-        .iter()
-        .map(|entry| entry["text"].as_str().unwrap())
-        .collect();
+    let told: Vec<_> = entries.iter().map(|entry| entry["text"].as_str().unwrap()).collect();
     let expected = [
         "Delivered late: 5 credits charged",
         "Not finished in time: 7 credits given back",
@@ -334,11 +286,7 @@ async fn what_cannot_be_read_of_a_query_is_refused_by_name() {
         ("cursor=rubbish", "invalid_cursor", "cursor"),
     ] {
         let answer = signed_in(&function, &history_event(query)).await;
-        assert_eq!(
-            (answer.status, &answer.body["code"]),
-            (400, &json!(code)),
-            "{query}"
-        );
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!(code)), "{query}");
         assert_eq!(answer.body["field"], field, "{query}");
     }
     for (event, field) in [(BALANCE, "x"), (SETTINGS, "x"), (HOLDS, "include")] {
@@ -358,15 +306,9 @@ async fn nobody_sees_anything_without_a_good_token() {
         let function = function(&books, &[("CREDITS_ENABLED", mode)]).await;
         for event in [BALANCE, HOLDS, SETTINGS, HISTORY] {
             let answer = send(&function, event, None).await;
-            assert_eq!(
-                (answer.status, &answer.body["code"]),
-                (401, &json!("token_missing"))
-            );
+            assert_eq!((answer.status, &answer.body["code"]), (401, &json!("token_missing")));
             let answer = send(&function, event, Some(&stale)).await;
-            assert_eq!(
-                (answer.status, &answer.body["code"]),
-                (401, &json!("token_expired"))
-            );
+            assert_eq!((answer.status, &answer.body["code"]), (401, &json!("token_expired")));
         }
     }
     assert_eq!(books.operations(), Vec::<String>::new());
@@ -379,9 +321,6 @@ async fn a_table_out_of_reach_is_said_and_not_taken_for_an_empty_account() {
     books.front.down(true);
     for event in [BALANCE, HISTORY] {
         let answer = signed_in(&function, event).await;
-        assert_eq!(
-            (answer.status, &answer.body["code"]),
-            (503, &json!("ledger_unavailable"))
-        );
+        assert_eq!((answer.status, &answer.body["code"]), (503, &json!("ledger_unavailable")));
     }
 }

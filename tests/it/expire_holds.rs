@@ -17,22 +17,15 @@ const AFTER_EXPIRY_SECONDS: i64 = 21 * 60;
 
 /// The function on the test's books; its clock differs from every event's time.
 fn function(books: &Harness) -> ExpireHolds {
-    ExpireHolds {
-        store: books.store.clone(),
-        clock: Clock::fixed(later(86_400)),
-    }
+    ExpireHolds { store: books.store.clone(), clock: Clock::fixed(later(86_400)) }
 }
 
 fn at(seconds: i64) -> Tick {
-    Tick {
-        time: Some(later(seconds)),
-    }
+    Tick { time: Some(later(seconds)) }
 }
 
 async fn run(books: &Harness, seconds: i64) -> Summary {
-    handle(at(seconds), Deadline(None), &function(books))
-        .await
-        .unwrap()
+    handle(at(seconds), Deadline(None), &function(books)).await.unwrap()
 }
 
 /// Makes every shard complete up to the minute of `minute`, as runs before would have.
@@ -74,10 +67,7 @@ async fn a_crashed_call_gives_its_credits_back_when_its_hold_expires() {
     let summary = run(&books, AFTER_EXPIRY_SECONDS).await;
     assert_eq!((summary.found, summary.expired, summary.failed), (1, 1, 0));
     assert_eq!((summary.shards, summary.minutes_behind), (SHARDS, 0));
-    assert_eq!(
-        books.available_at(&user, later(AFTER_EXPIRY_SECONDS)).await,
-        10
-    );
+    assert_eq!(books.available_at(&user, later(AFTER_EXPIRY_SECONDS)).await, 10);
     assert_eq!(completed(&books).await, later(AFTER_EXPIRY_SECONDS - 60));
 
     let again = run(&books, AFTER_EXPIRY_SECONDS + 60).await;
@@ -96,9 +86,7 @@ async fn a_late_settle_and_the_expiry_never_both_give_back() {
     }
     let settles = calls.iter().map(|hold| {
         let (store, hold) = (books.store.clone(), hold.clone());
-        let delivered = Ending::Settled {
-            charged: credits(2),
-        };
+        let delivered = Ending::Settled { charged: credits(2) };
         let late = end(delivered, later(AFTER_EXPIRY_SECONDS));
         tokio::spawn(async move { store.end(&hold, &late).await.unwrap() })
     });
@@ -110,12 +98,7 @@ async fn a_late_settle_and_the_expiry_never_both_give_back() {
     }
     // Whoever came first, the call was delivered and costs 2.
     for hold in &calls {
-        assert_eq!(
-            books
-                .available_at(&hold.account, later(AFTER_EXPIRY_SECONDS))
-                .await,
-            8
-        );
+        assert_eq!(books.available_at(&hold.account, later(AFTER_EXPIRY_SECONDS)).await, 8);
     }
 }
 
@@ -129,15 +112,10 @@ async fn two_runs_at_once_give_back_once() {
         let hold = hold_at(&user, 1, now());
         books.store.hold(&hold, credits(0)).await.unwrap();
     }
-    let (one, other) = tokio::join!(
-        run(&books, AFTER_EXPIRY_SECONDS),
-        run(&books, AFTER_EXPIRY_SECONDS)
-    );
+    let (one, other) =
+        tokio::join!(run(&books, AFTER_EXPIRY_SECONDS), run(&books, AFTER_EXPIRY_SECONDS));
     assert_eq!((one.failed, other.failed), (0, 0));
-    assert_eq!(
-        books.available_at(&user, later(AFTER_EXPIRY_SECONDS)).await,
-        10
-    );
+    assert_eq!(books.available_at(&user, later(AFTER_EXPIRY_SECONDS)).await, 10);
 }
 
 #[tokio::test]
@@ -163,23 +141,13 @@ async fn a_hold_that_cannot_be_ended_stops_no_other_and_holds_its_minute_back() 
     kind("rubbish").await.unwrap();
     let summary = run(&books, AFTER_EXPIRY_SECONDS).await;
     assert_eq!((summary.found, summary.expired, summary.failed), (2, 1, 1));
-    assert_eq!(
-        books
-            .available_at(&sound, later(AFTER_EXPIRY_SECONDS))
-            .await,
-        10
-    );
+    assert_eq!(books.available_at(&sound, later(AFTER_EXPIRY_SECONDS)).await, 10);
     assert_eq!(completed(&books).await, later(20 * 60 - 60));
 
     kind("hold").await.unwrap();
     let summary = run(&books, AFTER_EXPIRY_SECONDS + 120).await;
     assert_eq!((summary.found, summary.expired, summary.failed), (1, 1, 0));
-    assert_eq!(
-        books
-            .available_at(&broken, later(AFTER_EXPIRY_SECONDS))
-            .await,
-        10
-    );
+    assert_eq!(books.available_at(&broken, later(AFTER_EXPIRY_SECONDS)).await, 10);
     assert_eq!(completed(&books).await, later(AFTER_EXPIRY_SECONDS + 60));
 }
 
@@ -214,12 +182,7 @@ async fn a_run_that_has_no_time_left_begins_nothing_and_keeps_no_progress() {
     let user = account("user_1");
     crashed_call(&books, &user, 7).await;
     let soon = later(86_400) + SignedDuration::from_secs(5);
-    let cut = handle(
-        at(AFTER_EXPIRY_SECONDS),
-        Deadline(Some(soon)),
-        &function(&books),
-    )
-    .await;
+    let cut = handle(at(AFTER_EXPIRY_SECONDS), Deadline(Some(soon)), &function(&books)).await;
     let cut = cut.unwrap();
     assert_eq!((cut.minutes, cut.found, cut.minutes_behind), (0, 0, 21));
     assert_eq!(completed(&books).await, later(-60));
@@ -232,9 +195,7 @@ async fn a_write_whose_reply_is_lost_gives_back_once() {
     complete_up_to(&books, later(AFTER_EXPIRY_SECONDS - 120)).await;
     let user = account("user_1");
     crashed_call(&books, &user, 7).await;
-    books
-        .front
-        .rules([Rule::of("TransactWriteItems", Fault::LostReply, 500)]);
+    books.front.rules([Rule::of("TransactWriteItems", Fault::LostReply, 500)]);
     let mut seconds = AFTER_EXPIRY_SECONDS;
     while run(&books, seconds).await.failed > 0 {
         seconds += 60;
@@ -248,11 +209,7 @@ async fn a_table_out_of_reach_fails_the_run() {
     let books = Harness::start().await;
     books.front.down(true);
     let event = at(AFTER_EXPIRY_SECONDS);
-    assert!(
-        handle(event, Deadline(None), &function(&books))
-            .await
-            .is_err()
-    );
+    assert!(handle(event, Deadline(None), &function(&books)).await.is_err());
 }
 
 #[tokio::test]
@@ -260,27 +217,12 @@ async fn a_minute_without_holds_costs_five_reads_and_one_write_per_shard_beside_
     let books = Harness::start().await;
     complete_up_to(&books, later(-120)).await;
     let summary = run(&books, 0).await;
-    let idle = Summary {
-        shards: SHARDS,
-        minutes: 5 * u64::from(SHARDS),
-        ..Summary::default()
-    };
+    let idle = Summary { shards: SHARDS, minutes: 5 * u64::from(SHARDS), ..Summary::default() };
     assert_eq!(summary, idle);
-    let count = |operation| {
-        books
-            .operations()
-            .iter()
-            .filter(|seen| *seen == operation)
-            .count()
-    };
+    let count = |operation| books.operations().iter().filter(|seen| *seen == operation).count();
     let shards = usize::from(SHARDS);
     assert_eq!(
-        (
-            count("GetItem"),
-            count("Query"),
-            count("PutItem"),
-            books.operations().len()
-        ),
+        (count("GetItem"), count("Query"), count("PutItem"), books.operations().len()),
         (shards, 5 * shards, shards, 7 * shards),
     );
 }

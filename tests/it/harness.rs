@@ -50,9 +50,7 @@ impl Harness {
         let template = template();
         let database = Database::memory().unwrap();
         for table in &template.tables {
-            database
-                .create_table(serde_json::from_value(table.creation()).unwrap())
-                .unwrap();
+            database.create_table(serde_json::from_value(table.creation()).unwrap()).unwrap();
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,26 +60,15 @@ impl Harness {
         let front = Front::start(address, seed).await.unwrap();
         let startup = Arc::new(startup(&[("AWS_ENDPOINT_URL_DYNAMODB", &front.url)]));
         let name = |logical_id| template.table_name(logical_id).unwrap().to_owned();
-        let names = TableNames {
-            ledger: name("LedgerTable"),
-            state: name("StateTable"),
-        };
+        let names = TableNames { ledger: name("LedgerTable"), state: name("StateTable") };
         let client = startup.dynamodb();
         let store = LedgerStore::new(client.clone(), names.clone());
-        Self {
-            store,
-            client,
-            names,
-            front,
-            startup,
-        }
+        Self { store, client, names, front, startup }
     }
 
     /// Opens the account with so many credits that never expire.
     pub(crate) async fn open(&self, account: &AccountId, credits: u32) {
-        let action = Action::Open {
-            signup: Credits::from(credits),
-        };
+        let action = Action::Open { signup: Credits::from(credits) };
         self.submit_at(account, action, later(-60)).await.unwrap();
     }
 
@@ -99,11 +86,7 @@ impl Harness {
         action: Action,
         at: Timestamp,
     ) -> Result<ledger_dynamodb::Receipt, StoreError> {
-        let command = Command {
-            id: startup::new_ulid(at),
-            actor: admin(),
-            action,
-        };
+        let command = Command { id: startup::new_ulid(at), actor: admin(), action };
         self.store.submit(account, &command, at).await
     }
 
@@ -121,20 +104,12 @@ impl Harness {
 
     pub(crate) async fn kinds(&self, account: &AccountId) -> Vec<&'static str> {
         let page = self.store.history(account, 1000, None).await.unwrap();
-        page.entries
-            .iter()
-            .rev()
-            .map(|entry| entry.cause.kind().as_str())
-            .collect()
+        page.entries.iter().rev().map(|entry| entry.cause.kind().as_str()).collect()
     }
 
     /// The operations that reached the front since the last reset, in order.
     pub(crate) fn operations(&self) -> Vec<String> {
-        self.front
-            .calls()
-            .into_iter()
-            .map(|call| call.operation)
-            .collect()
+        self.front.calls().into_iter().map(|call| call.operation).collect()
     }
 }
 
@@ -196,12 +171,7 @@ pub(crate) fn hold_at(account: &AccountId, amount: u32, at: Timestamp) -> Hold {
 }
 
 pub(crate) fn settled(charged: i64) -> End {
-    end(
-        Ending::Settled {
-            charged: credits(charged),
-        },
-        now(),
-    )
+    end(Ending::Settled { charged: credits(charged) }, now())
 }
 
 pub(crate) fn released() -> End {
@@ -214,27 +184,12 @@ pub(crate) fn expired() -> End {
 
 pub(crate) fn end(ending: Ending, at: Timestamp) -> End {
     let actor = Actor::System("test".to_owned());
-    End {
-        ending,
-        at,
-        actor,
-        id: startup::new_ulid(at),
-    }
+    End { ending, at, actor, id: startup::new_ulid(at) }
 }
 
 pub(crate) fn grant(amount: i64, expires_at: Option<Timestamp>) -> Action {
-    let source = if expires_at.is_some() {
-        Source::Plan
-    } else {
-        Source::Pack
-    };
-    Action::Grant(Grant {
-        key: None,
-        source,
-        amount: credits(amount),
-        expires_at,
-        note: None,
-    })
+    let source = if expires_at.is_some() { Source::Plan } else { Source::Pack };
+    Action::Grant(Grant { key: None, source, amount: credits(amount), expires_at, note: None })
 }
 
 pub(crate) fn ulid() -> Ulid {

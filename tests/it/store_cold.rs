@@ -33,10 +33,7 @@ async fn one_fact_arriving_many_times_at_once_is_granted_once() {
         (0..10).map(|_| books.submit(&user, fact("manual:user_1:boleto-7", 50))),
     )
     .await;
-    let fresh = results
-        .iter()
-        .filter(|result| !result.as_ref().unwrap().replayed)
-        .count();
+    let fresh = results.iter().filter(|result| !result.as_ref().unwrap().replayed).count();
     assert_eq!(fresh, 1);
     assert_eq!(books.available(&user).await, 50);
     let entry = |index: usize| results[index].as_ref().unwrap().entry.clone().unwrap().id;
@@ -64,15 +61,8 @@ async fn the_same_command_again_is_done_once_even_if_it_could_not_be_done_twice(
     let user = account("user_1");
     books.open(&user, 30).await;
     let by = Adjustment::By(credits(-20));
-    let action = Action::Adjust {
-        adjustment: by,
-        reason: None,
-    };
-    let command = Command {
-        id: ulid(),
-        actor: admin(),
-        action,
-    };
+    let action = Action::Adjust { adjustment: by, reason: None };
+    let command = Command { id: ulid(), actor: admin(), action };
     let at = crate::harness::now();
     let first = books.store.submit(&user, &command, at).await.unwrap();
     let again = books.store.submit(&user, &command, at).await.unwrap();
@@ -97,16 +87,7 @@ async fn an_adjustment_is_not_lost_under_concurrent_use_and_says_what_moved() {
     let mut moved = 0;
     for target in [500, 800, 200, 900] {
         let to = Adjustment::To(credits(target));
-        match books
-            .submit(
-                &user,
-                Action::Adjust {
-                    adjustment: to,
-                    reason: None,
-                },
-            )
-            .await
-        {
+        match books.submit(&user, Action::Adjust { adjustment: to, reason: None }).await {
             Ok(receipt) => moved += receipt.entry.map_or(0, |entry| entry.amount.get()),
             Err(error) => assert_eq!(rejection(Err::<(), _>(error)), Rejection::Busy),
         }
@@ -156,32 +137,13 @@ async fn a_refund_and_a_dispute_of_one_payment_share_one_limit() {
         amount: credits(amount),
         granted: credits(100),
     };
-    books
-        .submit(&user, Action::Clawback(reversal("stripe:re:1", 60)))
-        .await
-        .unwrap();
-    let again = books
-        .submit(&user, Action::Clawback(reversal("stripe:re:1", 60)))
-        .await
-        .unwrap();
+    books.submit(&user, Action::Clawback(reversal("stripe:re:1", 60))).await.unwrap();
+    let again = books.submit(&user, Action::Clawback(reversal("stripe:re:1", 60))).await.unwrap();
     assert!(again.replayed);
-    let refused = books
-        .submit(&user, Action::Clawback(reversal("stripe:dp:1:w", 41)))
-        .await;
-    assert_eq!(
-        rejection(refused),
-        Rejection::ReversalLimit {
-            limit: credits(100)
-        }
-    );
-    books
-        .submit(&user, Action::Clawback(reversal("stripe:dp:1:w", 40)))
-        .await
-        .unwrap();
-    books
-        .submit(&user, Action::Reinstate(reversal("stripe:dp:1:r", 40)))
-        .await
-        .unwrap();
+    let refused = books.submit(&user, Action::Clawback(reversal("stripe:dp:1:w", 41))).await;
+    assert_eq!(rejection(refused), Rejection::ReversalLimit { limit: credits(100) });
+    books.submit(&user, Action::Clawback(reversal("stripe:dp:1:w", 40))).await.unwrap();
+    books.submit(&user, Action::Reinstate(reversal("stripe:dp:1:r", 40))).await.unwrap();
     assert_eq!(books.available(&user).await, 40);
 }
 
@@ -203,15 +165,8 @@ async fn verify_finds_an_entry_that_was_changed_behind_its_back() {
         .send()
         .await
         .unwrap();
-    let report = books
-        .store
-        .verify(&user, crate::harness::now())
-        .await
-        .unwrap();
-    let sum = Violation::Sum {
-        available: credits(35),
-        sum: credits(36),
-    };
+    let report = books.store.verify(&user, crate::harness::now()).await.unwrap();
+    let sum = Violation::Sum { available: credits(35), sum: credits(36) };
     assert_eq!(report.violations, [sum]);
 }
 
@@ -230,17 +185,9 @@ async fn an_entry_of_an_unknown_kind_is_an_error_and_never_a_zero() {
         ("actor", AttributeValue::S("system:test".to_owned())),
     ];
     let item = item.map(|(name, value)| (name.to_owned(), value)).into();
-    let put = books
-        .client
-        .put_item()
-        .table_name(&books.names.ledger)
-        .set_item(Some(item));
+    let put = books.client.put_item().table_name(&books.names.ledger).set_item(Some(item));
     put.send().await.unwrap();
-    let read = books
-        .store
-        .verify(&user, crate::harness::now())
-        .await
-        .unwrap_err();
+    let read = books.store.verify(&user, crate::harness::now()).await.unwrap_err();
     assert!(matches!(read, StoreError::Corrupt { .. }));
     let page = books.store.history(&user, 10, None).await.unwrap_err();
     let said = startup::error_chain(&page);
@@ -251,16 +198,8 @@ async fn an_entry_of_an_unknown_kind_is_an_error_and_never_a_zero() {
 async fn a_price_book_with_a_bad_price_is_refused_by_the_name_of_its_feature() {
     let books = Harness::start().await;
     assert_eq!(books.store.price_book().await.unwrap(), None);
-    for (price, accepted) in [
-        ("7", true),
-        ("-1", false),
-        ("1.5", false),
-        ("1000001", false),
-    ] {
-        let fixed = [(
-            "ai_text_chat".to_owned(),
-            AttributeValue::N(price.to_owned()),
-        )];
+    for (price, accepted) in [("7", true), ("-1", false), ("1.5", false), ("1000001", false)] {
+        let fixed = [("ai_text_chat".to_owned(), AttributeValue::N(price.to_owned()))];
         let put = books
             .client
             .put_item()

@@ -9,13 +9,8 @@ use local::fault::{Fault, Rule};
 use crate::harness::{Harness, account, credits, end, grant, hold, later, now, settled};
 
 /// What can be lost or refused on the way without anyone noticing but by the time it takes.
-const PASSING: [Fault; 5] = [
-    Fault::LostReply,
-    Fault::LostRequest,
-    Fault::ServerError,
-    Fault::Throttle,
-    Fault::Conflict,
-];
+const PASSING: [Fault; 5] =
+    [Fault::LostReply, Fault::LostRequest, Fault::ServerError, Fault::Throttle, Fault::Conflict];
 
 #[tokio::test]
 async fn every_write_survives_each_fault_and_is_applied_once() {
@@ -30,15 +25,9 @@ async fn every_write_survives_each_fault_and_is_applied_once() {
         books.store.hold(&part, Credits::ZERO).await.unwrap();
         books.store.hold(&full, Credits::ZERO).await.unwrap();
         books.front.next_n(twice_over, "TransactWriteItems", fault);
-        assert_eq!(
-            books.store.end(&part, &settled(4)).await.unwrap().charged,
-            credits(4)
-        );
+        assert_eq!(books.store.end(&part, &settled(4)).await.unwrap().charged, credits(4));
         books.front.next_n(twice_over, "PutItem", fault);
-        assert_eq!(
-            books.store.end(&full, &settled(5)).await.unwrap().charged,
-            credits(5)
-        );
+        assert_eq!(books.store.end(&full, &settled(5)).await.unwrap().charged, credits(5));
         books.front.next_n(twice_over, "TransactWriteItems", fault);
         books.submit(&user, grant(9, None)).await.unwrap();
         assert_eq!(books.available(&user).await, 100, "{fault:?}");
@@ -59,24 +48,11 @@ async fn a_late_charge_survives_each_fault_and_is_applied_once() {
         books.open(&user, 100).await;
         let hold = hold(&user, 10);
         books.store.hold(&hold, Credits::ZERO).await.unwrap();
-        books
-            .store
-            .end(&hold, &end(Ending::Expired, later(1200)))
-            .await
-            .unwrap();
-        let late = end(
-            Ending::Settled {
-                charged: credits(10),
-            },
-            later(1201),
-        );
+        books.store.end(&hold, &end(Ending::Expired, later(1200))).await.unwrap();
+        let late = end(Ending::Settled { charged: credits(10) }, later(1201));
         books.front.next_n(3, "TransactWriteItems", fault);
         let ended = books.store.end(&hold, &late).await.unwrap();
-        assert_eq!(
-            (ended.charged, ended.late),
-            (credits(10), true),
-            "{fault:?}"
-        );
+        assert_eq!((ended.charged, ended.late), (credits(10), true), "{fault:?}");
         assert_eq!(books.available(&user).await, 90, "{fault:?}");
     }
 }
@@ -86,14 +62,8 @@ async fn a_refusal_of_which_the_answer_was_lost_is_a_refusal_still() {
     let books = Harness::start().await;
     let user = account("user_1");
     books.open(&user, 1).await;
-    books
-        .front
-        .next_n(4, "TransactWriteItems", Fault::LostReply);
-    let refused = books
-        .store
-        .hold(&hold(&user, 2), Credits::ZERO)
-        .await
-        .unwrap_err();
+    books.front.next_n(4, "TransactWriteItems", Fault::LostReply);
+    let refused = books.store.hold(&hold(&user, 2), Credits::ZERO).await.unwrap_err();
     assert!(
         matches!(refused, StoreError::Rejected(rejection) if rejection.code() == "insufficient_credits")
     );
@@ -106,11 +76,7 @@ async fn a_table_that_stays_away_is_unavailable_and_not_a_wrong_answer() {
     let user = account("user_1");
     books.open(&user, 1).await;
     books.front.down(true);
-    let error = books
-        .store
-        .hold(&hold(&user, 1), Credits::ZERO)
-        .await
-        .unwrap_err();
+    let error = books.store.hold(&hold(&user, 1), Credits::ZERO).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     books.front.down(false);
     assert_eq!(books.available(&user).await, 1);
@@ -122,18 +88,9 @@ async fn an_account_hotter_than_its_balance_is_rate_limited_after_nine_attempts(
     let user = account("user_1");
     books.open(&user, 1).await;
     books.front.reset();
-    books
-        .front
-        .rules([Rule::of("TransactWriteItems", Fault::Conflict, 1000)]);
-    let error = books
-        .store
-        .hold(&hold(&user, 1), Credits::ZERO)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, StoreError::Rejected(Rejection::RateLimited)),
-        "{error:?}"
-    );
+    books.front.rules([Rule::of("TransactWriteItems", Fault::Conflict, 1000)]);
+    let error = books.store.hold(&hold(&user, 1), Credits::ZERO).await.unwrap_err();
+    assert!(matches!(error, StoreError::Rejected(Rejection::RateLimited)), "{error:?}");
     assert_eq!(books.operations().len(), 9);
     books.front.reset();
     assert_eq!(books.available(&user).await, 1);

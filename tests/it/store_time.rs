@@ -12,28 +12,15 @@ async fn expired_credits_are_never_spent_and_expiry_runs_on_the_way() {
     let books = Harness::start().await;
     let user = account("user_1");
     books.open(&user, 3).await;
-    books
-        .submit_at(&user, grant(10, Some(later(60))), later(-30))
-        .await
-        .unwrap();
+    books.submit_at(&user, grant(10, Some(later(60))), later(-30)).await.unwrap();
     assert_eq!(books.available(&user).await, 13);
     let call = hold_at(&user, 4, later(60));
     let refused = rejection(books.store.hold(&call, SIGNUP).await);
-    let numbers = Rejection::InsufficientCredits {
-        required: credits(4),
-        available: credits(3),
-    };
+    let numbers = Rejection::InsufficientCredits { required: credits(4), available: credits(3) };
     assert_eq!(refused, numbers);
-    books
-        .store
-        .hold(&hold_at(&user, 3, later(61)), SIGNUP)
-        .await
-        .unwrap();
+    books.store.hold(&hold_at(&user, 3, later(61)), SIGNUP).await.unwrap();
     assert_eq!(books.available_at(&user, later(61)).await, 0);
-    assert_eq!(
-        books.kinds(&user).await,
-        ["grant", "grant", "expiry", "hold"]
-    );
+    assert_eq!(books.kinds(&user).await, ["grant", "grant", "expiry", "hold"]);
 }
 
 #[tokio::test]
@@ -41,35 +28,15 @@ async fn what_a_running_call_gives_back_after_an_expiry_finds_its_place() {
     let books = Harness::start().await;
     let user = account("user_1");
     books.open(&user, 0).await;
-    books
-        .submit_at(&user, grant(10, Some(later(60))), later(-30))
-        .await
-        .unwrap();
+    books.submit_at(&user, grant(10, Some(later(60))), later(-30)).await.unwrap();
     let call = hold(&user, 8);
     books.store.hold(&call, SIGNUP).await.unwrap();
-    books
-        .store
-        .end(&call, &end(Ending::Released, later(61)))
-        .await
-        .unwrap();
+    books.store.end(&call, &end(Ending::Released, later(61))).await.unwrap();
     assert_eq!(books.available_at(&user, later(61)).await, 8);
-    let view = books
-        .store
-        .account(&user)
-        .await
-        .unwrap()
-        .unwrap()
-        .view(later(61))
-        .unwrap();
+    let view = books.store.account(&user).await.unwrap().unwrap().view(later(61)).unwrap();
     assert_eq!(view.available, credits(8));
-    assert_eq!(
-        (view.buckets[0].left, view.buckets[0].granted),
-        (credits(8), credits(8))
-    );
-    assert_eq!(
-        books.kinds(&user).await,
-        ["grant", "hold", "outcome", "expiry"]
-    );
+    assert_eq!((view.buckets[0].left, view.buckets[0].granted), (credits(8), credits(8)));
+    assert_eq!(books.kinds(&user).await, ["grant", "hold", "outcome", "expiry"]);
 }
 
 #[tokio::test]
@@ -86,10 +53,7 @@ async fn open_holds_and_pages_of_history_show_every_entry_once() {
     }
     let open = books.store.open_holds(&user, later(20)).await.unwrap();
     let expected: Vec<_> = holds.iter().skip(6).rev().map(|hold| hold.id).collect();
-    assert_eq!(
-        open.iter().map(|hold| hold.id).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(open.iter().map(|hold| hold.id).collect::<Vec<_>>(), expected);
     let mut seen = Vec::new();
     let mut after = None;
     loop {
@@ -101,10 +65,7 @@ async fn open_holds_and_pages_of_history_show_every_entry_once() {
         }
     }
     assert_eq!(seen.len(), 17);
-    let keys: Vec<_> = seen
-        .iter()
-        .map(|id| ledger_dynamodb::key::entry(*id))
-        .collect();
+    let keys: Vec<_> = seen.iter().map(|id| ledger_dynamodb::key::entry(*id)).collect();
     assert!(keys.is_sorted_by(|newer, older| newer > older));
     assert_eq!(books.store.accounts().await.unwrap(), [user]);
 }

@@ -52,8 +52,6 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "test" => suite::test(&Workspace::load()?),
         "tidy" => tidy::tidy(&Workspace::load()?),
         "release-check" => release::check(&Workspace::load()?),
-        unknown => Err(format!(
-            "there is no command `{unknown}`: `cargo xtask help` lists them"
-        )),
+        unknown => Err(format!("there is no command `{unknown}`: `cargo xtask help` lists them")),
     }
 }

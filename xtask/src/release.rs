@@ -23,11 +23,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), Failure> {
     step::say("no jitter entropy is linked into aws-lc");
     for (name, bytes) in built.sizes {
         let tenths = bytes / 100_000;
-        step::say(&format!(
-            "  {name:<14} {:>3}.{} MB",
-            tenths / 10,
-            tenths % 10
-        ));
+        step::say(&format!("  {name:<14} {:>3}.{} MB", tenths / 10, tenths % 10));
     }
     Ok(())
 }
@@ -60,20 +56,12 @@ fn build(workspace: &Workspace, functions: &[&str]) -> Result<Built, Failure> {
         if let Some(binary) = text("executable").map(PathBuf::from) {
             let size = std::fs::metadata(&binary)
                 .map_err(|error| format!("`{}` cannot be read: {error}", binary.display()))?;
-            let name = binary
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = binary.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             built.sizes.push((name, size.len()));
         }
     }
     if built.sizes.len() != functions.len() {
-        return Err(format!(
-            "{} of {} functions were built",
-            built.sizes.len(),
-            functions.len()
-        ));
+        return Err(format!("{} of {} functions were built", built.sizes.len(), functions.len()));
     }
     Ok(built)
 }

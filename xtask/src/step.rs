@@ -33,28 +33,16 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child, Failure> {
 /// Runs a program with this program's own output.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let line = shown(command);
-    let status = spawn(command)?
-        .wait()
-        .map_err(|error| format!("`{line}`: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{line}` failed"))
-    }
+    let status = spawn(command)?.wait().map_err(|error| format!("`{line}`: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed")) }
 }
 
 /// The standard output of a program.
 pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>, Failure> {
     let line = shown(command);
     let child = spawn(command.stdout(std::process::Stdio::piped()))?;
-    let output = child
-        .wait_with_output()
-        .map_err(|error| format!("`{line}`: {error}"))?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(format!("`{line}` failed"))
-    }
+    let output = child.wait_with_output().map_err(|error| format!("`{line}`: {error}"))?;
+    if output.status.success() { Ok(output.stdout) } else { Err(format!("`{line}` failed")) }
 }
 
 fn shown(command: &Command) -> String {

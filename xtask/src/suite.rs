@@ -9,28 +9,14 @@ use crate::{Failure, release, step, tidy, up};
 type Step = (&'static str, fn(&Workspace) -> Result<(), Failure>);
 
 const STEPS: [Step; 7] = [
-    ("format", |workspace| {
-        cargo(workspace, &["fmt", "--all", "--check"])
-    }),
+    ("format", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
     ("lints", |workspace| {
-        let lints = [
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ];
+        let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         cargo(workspace, &lints)
     }),
     ("tidy", tidy::tidy),
-    ("build", |workspace| {
-        cargo(workspace, &[up::BUILD.as_slice(), &["--locked"]].concat())
-    }),
-    ("tests", |workspace| {
-        cargo(workspace, &["test", "--workspace", "--locked"])
-    }),
+    ("build", |workspace| cargo(workspace, &[up::BUILD.as_slice(), &["--locked"]].concat())),
+    ("tests", |workspace| cargo(workspace, &["test", "--workspace", "--locked"])),
     ("docs", |workspace| {
         let docs = ["doc", "--workspace", "--no-deps", "--locked"];
         step::run(step::cargo(&workspace.root, &docs).env("RUSTDOCFLAGS", "-D warnings"))
@@ -46,18 +32,11 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {
         let step_start = Instant::now();
         step::say(&format!("\n[{number}/{}] {name}", STEPS.len()));
         run(workspace).map_err(|failure| {
-            format!(
-                "step {number} of {}, {name}, did not pass: {failure}",
-                STEPS.len()
-            )
+            format!("step {number} of {}, {name}, did not pass: {failure}", STEPS.len())
         })?;
         summary.push(format!("  ok  {name:<14} {}", shown(step_start.elapsed())));
     }
-    step::say(&format!(
-        "\nall {} steps passed in {}",
-        STEPS.len(),
-        shown(start.elapsed())
-    ));
+    step::say(&format!("\nall {} steps passed in {}", STEPS.len(), shown(start.elapsed())));
     step::say(&summary.join("\n"));
     Ok(())
 }

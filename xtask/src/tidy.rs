@@ -15,10 +15,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> Result<(), Failure> {
         step::say("the repository is tidy");
         return Ok(());
     }
-    Err(format!(
-        "the repository is not tidy:\n  {}",
-        problems.join("\n  ")
-    ))
+    Err(format!("the repository is not tidy:\n  {}", problems.join("\n  ")))
 }
 
 fn problems(workspace: &Workspace) -> Result<Vec<String>, Failure> {

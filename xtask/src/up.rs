@@ -40,15 +40,8 @@ fn become_program(
 ) -> Result<(), Failure> {
     use std::os::unix::process::CommandExt as _;
 
-    let error = Command::new(program)
-        .arg(command)
-        .args(arguments)
-        .current_dir(root)
-        .exec();
-    Err(format!(
-        "`{}` cannot be started: {error}",
-        program.display()
-    ))
+    let error = Command::new(program).arg(command).args(arguments).current_dir(root).exec();
+    Err(format!("`{}` cannot be started: {error}", program.display()))
 }
 
 #[cfg(not(unix))]
@@ -58,10 +51,5 @@ fn become_program(
     command: &str,
     arguments: &[String],
 ) -> Result<(), Failure> {
-    step::run(
-        Command::new(program)
-            .arg(command)
-            .args(arguments)
-            .current_dir(root),
-    )
+    step::run(Command::new(program).arg(command).args(arguments).current_dir(root))
 }

@@ -39,16 +39,12 @@ pub(crate) struct SourceFile {
 impl SourceFile {
     /// Whether the name ends so, such as `rs`.
     pub(crate) fn is(&self, kind: &str) -> bool {
-        self.path
-            .rsplit_once('.')
-            .is_some_and(|(_, end)| end == kind)
+        self.path.rsplit_once('.').is_some_and(|(_, end)| end == kind)
     }
 
     /// Whether it is Rust of a function or shared crate, and not a file of tests.
     pub(crate) fn is_shipped(&self) -> bool {
-        let folder = ["functions/", "shared/"]
-            .iter()
-            .any(|start| self.path.starts_with(start));
+        let folder = ["functions/", "shared/"].iter().any(|start| self.path.starts_with(start));
         let test = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
         folder && self.is("rs") && !test
     }
@@ -66,30 +62,19 @@ impl Workspace {
         let (Some(packages), Some(target)) = (packages, target) else {
             return Err("cargo metadata has no packages or no target directory".to_owned());
         };
-        let packages = packages
-            .iter()
-            .filter_map(|package| Package::read(&root, package));
-        Ok(Self {
-            packages: packages.collect(),
-            target: PathBuf::from(target),
-            root,
-        })
+        let packages = packages.iter().filter_map(|package| Package::read(&root, package));
+        Ok(Self { packages: packages.collect(), target: PathBuf::from(target), root })
     }
 
     /// The functions, by the name of their folder, package and binary.
     pub(crate) fn functions(&self) -> Vec<&str> {
         let names = self.packages.iter();
-        names
-            .filter_map(|package| package.folder.strip_prefix("functions/"))
-            .collect()
+        names.filter_map(|package| package.folder.strip_prefix("functions/")).collect()
     }
 
     /// A program built for development.
     pub(crate) fn binary(&self, name: &str) -> PathBuf {
-        self.target
-            .join("debug")
-            .join(name)
-            .with_extension(std::env::consts::EXE_EXTENSION)
+        self.target.join("debug").join(name).with_extension(std::env::consts::EXE_EXTENSION)
     }
 
     /// Every text file of the project below `folder`; the empty name is the root.
@@ -119,10 +104,7 @@ impl Workspace {
                     self.collect(&path, files)?;
                 }
             } else if let Ok(text) = String::from_utf8(fs::read(&path)?) {
-                files.push(SourceFile {
-                    path: relative(&self.root, &path),
-                    text,
-                });
+                files.push(SourceFile { path: relative(&self.root, &path), text });
             }
         }
         Ok(())
@@ -138,17 +120,12 @@ impl Package {
         Some(Self {
             name: package.get("name")?.as_str()?.to_owned(),
             folder: relative(root, manifest.parent()?),
-            dependencies: names
-                .filter_map(|d| Some(d.get("name")?.as_str()?.to_owned()))
-                .collect(),
+            dependencies: names.filter_map(|d| Some(d.get("name")?.as_str()?.to_owned())).collect(),
         })
     }
 }
 
 fn relative(root: &Path, path: &Path) -> String {
     let path = path.strip_prefix(root).unwrap_or(path);
-    path.components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect::<Vec<_>>()
-        .join("/")
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

@@ -39,12 +39,7 @@ pub(crate) async fn whole(
     match delivered(tab.call().endpoint, status, &body) {
         Ok(units) => {
             let report = tab.close(units, None).await;
-            Ok(response(
-                status,
-                body,
-                json_type(answering.content_type),
-                &report,
-            ))
+            Ok(response(status, body, json_type(answering.content_type), &report))
         }
         Err(failure) => Err(tab.fail(&failure).await),
     }
@@ -114,9 +109,5 @@ fn delivered(endpoint: Endpoint, status: StatusCode, body: &[u8]) -> Result<u32,
         Endpoint::Chat => content.choices(),
         Endpoint::Image => content.pictures(),
     };
-    if units.present == 0 {
-        Err(Failure::Empty)
-    } else {
-        Ok(units.filled)
-    }
+    if units.present == 0 { Err(Failure::Empty) } else { Ok(units.filled) }
 }

@@ -73,10 +73,7 @@ impl Books {
             Mode::Shadow => Ok(Self::Shadow),
             Mode::Enforce => {
                 let (hold, price) = place_hold(admitted).await?;
-                Ok(Self::Held {
-                    hold: Box::new(hold),
-                    price,
-                })
+                Ok(Self::Held { hold: Box::new(hold), price })
             }
         }
     }
@@ -86,10 +83,9 @@ impl Books {
     pub(crate) async fn look(&self, admitted: &Admitted) -> Seen {
         match self {
             Self::Off => Seen::default(),
-            Self::Held { .. } => Seen {
-                balance: balance(admitted).await.ok().flatten(),
-                verdict: None,
-            },
+            Self::Held { .. } => {
+                Seen { balance: balance(admitted).await.ok().flatten(), verdict: None }
+            }
             Self::Shadow => measure(admitted).await,
         }
     }
@@ -113,13 +109,7 @@ impl Books {
 }
 
 async fn place_hold(admitted: &Admitted) -> Result<(Hold, Price), ApiError> {
-    let Admitted {
-        guard,
-        settings,
-        call,
-        now,
-        ..
-    } = admitted;
+    let Admitted { guard, settings, call, now, .. } = admitted;
     let book = guard.prices.current().await;
     let book = book.map_err(|error| unpriced(call, error.as_ref()))?;
     let feature = call.endpoint.feature();
@@ -136,9 +126,7 @@ async fn place_hold(admitted: &Admitted) -> Result<(Hold, Price), ApiError> {
             model: call.model.clone(),
             quantity: call.quantity,
             price_version: book.version(),
-            expires_at: now
-                .checked_add(settings.hold_time)
-                .unwrap_or(Timestamp::MAX),
+            expires_at: now.checked_add(settings.hold_time).unwrap_or(Timestamp::MAX),
         },
     };
     match guard.store.hold(&hold, settings.signup).await {
@@ -163,10 +151,7 @@ fn unpriced(call: &Call, error: &(dyn Error + Send + Sync + 'static)) -> ApiErro
 /// A call without a price is never free by accident.
 fn price_missing(call: &Call) -> ApiError {
     let feature = call.endpoint.feature();
-    tracing::error!(
-        feature = feature.as_str(),
-        "the price book has no price for this feature"
-    );
+    tracing::error!(feature = feature.as_str(), "the price book has no price for this feature");
     let detail = format!("there is no price for `{feature}`; nothing was charged");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "price_missing", detail)
 }
@@ -191,42 +176,21 @@ async fn balance(admitted: &Admitted) -> Result<Option<Balance>, Unread> {
 struct Unread;
 
 async fn measure(admitted: &Admitted) -> Seen {
-    let Admitted {
-        guard,
-        settings,
-        call,
-        now,
-        ..
-    } = admitted;
+    let Admitted { guard, settings, call, now, .. } = admitted;
     let (book, balance) = tokio::join!(book_in_time(guard), balance(admitted));
     let (Ok(book), Ok(balance)) = (book, balance) else {
-        return Seen {
-            balance: None,
-            verdict: Some(Verdict::Unknown),
-        };
+        return Seen { balance: None, verdict: Some(Verdict::Unknown) };
     };
     let price = book.price(&call.endpoint.feature());
-    let verdict = verdict(
-        price,
-        call.quantity,
-        balance.as_ref(),
-        settings.signup,
-        *now,
-    );
-    Seen {
-        balance,
-        verdict: Some(verdict),
-    }
+    let verdict = verdict(price, call.quantity, balance.as_ref(), settings.signup, *now);
+    Seen { balance, verdict: Some(verdict) }
 }
 
 async fn book_in_time(guard: &Guard) -> Result<Arc<PriceBook>, Unread> {
     match timeout(BALANCE_LIMIT, guard.prices.current()).await {
         Ok(Ok(book)) => Ok(book),
         Ok(Err(error)) => {
-            tracing::warn!(
-                error = error_chain(error.as_ref()),
-                "the prices could not be read"
-            );
+            tracing::warn!(error = error_chain(error.as_ref()), "the prices could not be read");
             Err(Unread)
         }
         Err(_) => {
@@ -256,10 +220,7 @@ fn verdict(
     match balance.and_then(|balance| balance.obstacle(amount, now)) {
         Some(Obstacle::Refused(rejection)) => Verdict::Refused(rejection.code()),
         _ if available < amount => {
-            let shortage = Rejection::InsufficientCredits {
-                required: amount,
-                available,
-            };
+            let shortage = Rejection::InsufficientCredits { required: amount, available };
             Verdict::Refused(shortage.code())
         }
         _ => Verdict::Charged(amount),

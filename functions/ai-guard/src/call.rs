@@ -90,13 +90,7 @@ impl Call {
         }
         let quantity = quantity(outline.n.as_deref(), endpoint.quantity_max())?;
         let stream = stream(outline.stream.as_deref())?;
-        Ok(Self {
-            endpoint,
-            model,
-            quantity,
-            stream,
-            body,
-        })
+        Ok(Self { endpoint, model, quantity, stream, body })
     }
 }
 
@@ -115,9 +109,7 @@ fn model(raw: Option<&RawValue>) -> Result<String, ApiError> {
 
 fn quantity(raw: Option<&RawValue>, max: u32) -> Result<u32, ApiError> {
     let Some(raw) = raw else { return Ok(1) };
-    let n = serde_json::from_str::<Option<u32>>(raw.get())
-        .ok()
-        .map(|n| n.unwrap_or(1));
+    let n = serde_json::from_str::<Option<u32>>(raw.get()).ok().map(|n| n.unwrap_or(1));
     n.filter(|n| (1..=max).contains(n)).ok_or_else(|| {
         ApiError::invalid_field("n", format!("`n` must be a whole number from 1 to {max}"))
     })
@@ -166,9 +158,7 @@ impl<'de> Visitor<'de> for OutlineVisitor {
                 ("n", &mut outline.n),
                 ("stream", &mut outline.stream),
             ];
-            let slot = slots
-                .into_iter()
-                .find(|(name, _)| key.eq_ignore_ascii_case(name));
+            let slot = slots.into_iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
             match slot {
                 Some((name, slot)) if slot.is_none() && key == name => {
                     *slot = Some(map.next_value()?);

@@ -73,10 +73,7 @@ impl Content {
 
     /// Whether one event of a stream holds anything.
     pub(crate) fn is_filled(&self) -> bool {
-        let event_picture = Picture {
-            b64_json: self.b64_json,
-            url: self.url,
-        };
+        let event_picture = Picture { b64_json: self.b64_json, url: self.url };
         event_picture.is_filled() || self.choices().filled > 0 || self.pictures().filled > 0
     }
 }
@@ -92,19 +89,13 @@ impl Units {
     fn count<T>(units: Option<&[T]>, is_filled: impl Fn(&T) -> bool) -> Self {
         let units = units.unwrap_or_default();
         let filled = units.iter().filter(|unit| is_filled(unit)).count();
-        Self {
-            present: units.len(),
-            filled: u32::try_from(filled).unwrap_or(u32::MAX),
-        }
+        Self { present: units.len(), filled: u32::try_from(filled).unwrap_or(u32::MAX) }
     }
 }
 
 impl Choice {
     fn is_filled(&self) -> bool {
-        let said = [self.delta, self.message]
-            .into_iter()
-            .flatten()
-            .any(|Said(said)| said);
+        let said = [self.delta, self.message].into_iter().flatten().any(|Said(said)| said);
         said || self.text.0
     }
 }

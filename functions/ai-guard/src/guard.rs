@@ -93,16 +93,10 @@ async fn guarded(
     endpoint: Endpoint,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let admitted = Admitted::from_request(guard, endpoint, request)
-        .await
-        .inspect_err(|error| {
-            let feature = endpoint.feature();
-            tracing::info!(
-                feature = feature.as_str(),
-                code = error.code(),
-                "call refused"
-            );
-        })?;
+    let admitted = Admitted::from_request(guard, endpoint, request).await.inspect_err(|error| {
+        let feature = endpoint.feature();
+        tracing::info!(feature = feature.as_str(), code = error.code(), "call refused");
+    })?;
     // In a task of its own, because a caller who hangs up must not stop a call that has taken
     // credits.
     let running = tokio::spawn(run(admitted).in_current_span());
@@ -119,37 +113,20 @@ impl Admitted {
         let settings = guard.settings.current().await;
         let now = guard.clock.now();
         let caller = authenticate(request.headers(), &settings.verifier, now).await?;
-        let origin = request
-            .extensions()
-            .get()
-            .copied()
-            .unwrap_or(Origin::Streaming);
+        let origin = request.extensions().get().copied().unwrap_or(Origin::Streaming);
         let deadline = request.extensions().get().and_then(|Deadline(at)| *at);
         let deadline = deadline.map(|at| Instant::now() + time_until(at, now));
         let RawBody(body) = RawBody::from_request(request, &()).await?;
         let call = Call::parse(endpoint, body, &settings.provider.models)?;
-        Ok(Self {
-            guard,
-            settings,
-            caller,
-            call,
-            origin,
-            now,
-            began,
-            deadline,
-        })
+        Ok(Self { guard, settings, caller, call, origin, now, began, deadline })
     }
 
     fn patience(&self) -> Patience {
-        let Limits {
-            first_byte, idle, ..
-        } = self.guard.limits;
+        let Limits { first_byte, idle, .. } = self.guard.limits;
         Patience {
             first_byte_by: Instant::now() + first_byte,
             idle,
-            stop_at: self
-                .deadline
-                .map(|at| at.checked_sub(settle::RESERVE).unwrap_or(at)),
+            stop_at: self.deadline.map(|at| at.checked_sub(settle::RESERVE).unwrap_or(at)),
         }
     }
 
@@ -179,16 +156,8 @@ fn time_until(at: Timestamp, now: Timestamp) -> Duration {
 }
 
 async fn run(admitted: Admitted) -> Result<Response, ApiError> {
-    let books = Books::open(&admitted)
-        .await
-        .inspect_err(|error| admitted.log_refusal(error))?;
-    let Admitted {
-        guard,
-        settings,
-        call,
-        origin,
-        ..
-    } = &admitted;
+    let books = Books::open(&admitted).await.inspect_err(|error| admitted.log_refusal(error))?;
+    let Admitted { guard, settings, call, origin, .. } = &admitted;
     let (asked, seen) = tokio::join!(
         provider::ask(&guard.http, &settings.provider, call, admitted.patience()),
         books.look(&admitted),

@@ -60,10 +60,7 @@ pub async fn start(startup: &Startup) -> Result<Router, BoxError> {
     let (settings, read) = tokio::join!(live_settings(startup), prices.current());
     if let Err(error) = read {
         let error = error_chain(error.as_ref());
-        tracing::warn!(
-            error,
-            "the prices could not be read, the next call tries again"
-        );
+        tracing::warn!(error, "the prices could not be read, the next call tries again");
     }
     Ok(router(Guard {
         clock: startup.clock.clone(),
@@ -131,9 +128,7 @@ fn full_names(startup: &Startup) -> Result<Vec<String>, StartupError> {
     let settings = startup.required("SETTINGS_PATH")?;
     let secrets = startup.required("SECRETS_PATH")?;
     let settings = SETTINGS.iter().map(|name| format!("{settings}/{name}"));
-    Ok(settings
-        .chain(SECRETS.iter().map(|name| format!("{secrets}/{name}")))
-        .collect())
+    Ok(settings.chain(SECRETS.iter().map(|name| format!("{secrets}/{name}"))).collect())
 }
 
 /// Where settings are read, and the verifier made from the last ones: it holds fetched keys.

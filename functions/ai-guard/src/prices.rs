@@ -26,11 +26,7 @@ pub struct Prices {
 impl Prices {
     /// Reads nothing yet.
     pub fn new(clock: Clock, store: LedgerStore) -> Self {
-        Self {
-            clock,
-            store,
-            cached: OnceCell::new(),
-        }
+        Self { clock, store, cached: OnceCell::new() }
     }
 
     /// The book in force. An error only while none has ever been read.

@@ -58,11 +58,7 @@ pub(crate) async fn ask(
     call: &Call,
     patience: Patience,
 ) -> Result<Answering, Failure> {
-    let accept = if call.stream {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
+    let accept = if call.stream { "text/event-stream" } else { "application/json" };
     let request = Request::post(format!("{}{}", provider.base_url, call.endpoint.path()))
         .header(AUTHORIZATION, provider.authorization.clone())
         .header(CONTENT_TYPE, "application/json")
@@ -70,9 +66,7 @@ pub(crate) async fn ask(
         .header(USER_AGENT, "saldo")
         .body(Full::new(call.body.clone()))
         .map_err(|error| Failure::Unreachable(error.into()))?;
-    let by = patience
-        .stop_at
-        .map_or(patience.first_byte_by, |at| at.min(patience.first_byte_by));
+    let by = patience.stop_at.map_or(patience.first_byte_by, |at| at.min(patience.first_byte_by));
     let response = match timeout_at(by, http.send(request)).await {
         Err(_) => return Err(Failure::TimedOut),
         Ok(Err(error)) => return Err(unreachable(error)),
@@ -95,25 +89,13 @@ fn unreachable(error: HttpError) -> Failure {
 
 impl AnswerBody {
     pub(crate) fn new(body: Body, patience: Patience) -> Self {
-        Self {
-            body,
-            patience,
-            has_begun: false,
-        }
+        Self { body, patience, has_begun: false }
     }
 
     /// The next bytes, never none of them; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        let Patience {
-            first_byte_by,
-            idle,
-            stop_at,
-        } = self.patience;
-        let silent_until = if self.has_begun {
-            Instant::now() + idle
-        } else {
-            first_byte_by
-        };
+        let Patience { first_byte_by, idle, stop_at } = self.patience;
+        let silent_until = if self.has_begun { Instant::now() + idle } else { first_byte_by };
         let by = stop_at.map_or(silent_until, |at| at.min(silent_until));
         loop {
             match timeout_at(by, self.body.frame()).await {

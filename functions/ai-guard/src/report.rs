@@ -93,29 +93,16 @@ mod tests {
     use super::*;
 
     fn report(charged: u32, remaining: Remaining) -> Report {
-        Report {
-            charged: charged.into(),
-            remaining,
-            hold: None,
-        }
+        Report { charged: charged.into(), remaining, hold: None }
     }
 
     #[test]
     fn the_event_says_what_was_charged_and_what_is_left_as_far_as_it_is_known() {
         let rows = [
-            (
-                Remaining::Known(41.into()),
-                r#"{"charged":1,"remaining":41}"#,
-            ),
-            (
-                Remaining::Known(Credits::new(-3).unwrap()),
-                r#"{"charged":1,"remaining":-3}"#,
-            ),
+            (Remaining::Known(41.into()), r#"{"charged":1,"remaining":41}"#),
+            (Remaining::Known(Credits::new(-3).unwrap()), r#"{"charged":1,"remaining":-3}"#),
             (Remaining::Unknown, r#"{"charged":1,"remaining":null}"#),
-            (
-                Remaining::Unlimited,
-                r#"{"charged":1,"remaining":null,"unlimited":true}"#,
-            ),
+            (Remaining::Unlimited, r#"{"charged":1,"remaining":null,"unlimited":true}"#),
         ];
         for (remaining, data) in rows {
             let event = report(1, remaining).event();
@@ -127,10 +114,7 @@ mod tests {
     fn an_unknown_balance_has_no_header_and_no_limit_is_said_in_words() {
         let json = HeaderValue::from_static("application/json");
         let headers = report(5, Remaining::Unknown).headers(json.clone());
-        assert_eq!(
-            (&headers[CHARGED], headers.get(REMAINING)),
-            (&"5".parse().unwrap(), None)
-        );
+        assert_eq!((&headers[CHARGED], headers.get(REMAINING)), (&"5".parse().unwrap(), None));
         let headers = report(0, Remaining::Unlimited).headers(json);
         assert_eq!(
             (&headers[CHARGED], &headers[REMAINING]),

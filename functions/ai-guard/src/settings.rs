@@ -31,9 +31,9 @@ pub const SECRETS: [&str; 1] = ["PROVIDER_KEY"];
 /// How long a hold stands where no setting says so: 20 minutes, longer than any function runs.
 const HOLD_SECONDS: i64 = 1_200;
 
-/// A hold that stands longer than a day helps nobody: no call runs that long, and the credits of
-/// a crashed one would be out of reach for as long.
-const HOLD_SECONDS_MAX: i64 = 86_400;
+/// A hold that stands longer than an hour helps nobody: no call runs that long, the credits of a
+/// crashed one would be out of reach for as long, and the list of open holds looks two hours back.
+const HOLD_SECONDS_MAX: i64 = 3_600;
 
 /// A handful of keys of 500 bytes each.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
@@ -164,24 +164,15 @@ impl ProviderSettings {
         }
         let models = required("PROVIDER_MODELS")?;
         let reason = "it must name models, separated by commas, or be an asterisk";
-        let models = models.parse().map_err(|NoModel| InvalidSettings::Invalid {
-            name: "PROVIDER_MODELS",
-            reason,
-        })?;
+        let models = models
+            .parse()
+            .map_err(|NoModel| InvalidSettings::Invalid { name: "PROVIDER_MODELS", reason })?;
         let key = required("PROVIDER_KEY")?;
         let reason = "it has a character that no header may contain";
-        let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| {
-            InvalidSettings::Invalid {
-                name: "PROVIDER_KEY",
-                reason,
-            }
-        })?;
+        let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
+            .map_err(|_| InvalidSettings::Invalid { name: "PROVIDER_KEY", reason })?;
         authorization.set_sensitive(true);
-        Ok(Self {
-            base_url,
-            authorization,
-            models,
-        })
+        Ok(Self { base_url, authorization, models })
     }
 }
 
@@ -202,19 +193,12 @@ impl FromStr for Models {
     type Err = NoModel;
 
     fn from_str(text: &str) -> Result<Self, NoModel> {
-        let names = text
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         let names: BTreeSet<String> = names.map(str::to_owned).collect();
         if names.is_empty() {
             return Err(NoModel);
         }
-        Ok(if names.contains("*") {
-            Self::Any
-        } else {
-            Self::Listed(names)
-        })
+        Ok(if names.contains("*") { Self::Any } else { Self::Listed(names) })
     }
 }
 

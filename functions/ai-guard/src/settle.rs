@@ -51,47 +51,24 @@ pub(crate) async fn end(
     deadline: Option<Instant>,
 ) -> Settled {
     let at = clock.now();
-    let end = End {
-        ending,
-        at,
-        actor: Actor::System("ai-guard".to_owned()),
-        id: new_ulid(at),
-    };
+    let end = End { ending, at, actor: Actor::System("ai-guard".to_owned()), id: new_ulid(at) };
     let ended = match deadline {
         None => store.end(hold, &end).await,
         Some(deadline) => {
             let least = Instant::now() + SETTLE_LIMIT_MIN;
-            let by = deadline
-                .checked_sub(QUEUE_LIMIT_MIN)
-                .map_or(least, |by| by.max(least));
-            let late = |_| {
-                Err(StoreError::Unavailable(
-                    "no answer before the deadline".into(),
-                ))
-            };
-            timeout_at(by, store.end(hold, &end))
-                .await
-                .unwrap_or_else(late)
+            let by = deadline.checked_sub(QUEUE_LIMIT_MIN).map_or(least, |by| by.max(least));
+            let late = |_| Err(StoreError::Unavailable("no answer before the deadline".into()));
+            timeout_at(by, store.end(hold, &end)).await.unwrap_or_else(late)
         }
     };
     let error = match ended {
         Ok(ended) => {
-            let how = if ended.late {
-                "settled_late"
-            } else {
-                ending.as_str()
-            };
-            return Settled {
-                charged: ended.charged,
-                how,
-            };
+            let how = if ended.late { "settled_late" } else { ending.as_str() };
+            return Settled { charged: ended.charged, how };
         }
         Err(StoreError::Rejected(rejection)) => {
             tracing::error!(hold = %hold.id, code = rejection.code(), "the hold ended otherwise");
-            return Settled {
-                charged: Credits::ZERO,
-                how: "ended_otherwise",
-            };
+            return Settled { charged: Credits::ZERO, how: "ended_otherwise" };
         }
         Err(error) => error,
     };
@@ -101,19 +78,13 @@ pub(crate) async fn end(
     match queue.send(hold, &end, deadline).await {
         Ok(()) => {
             metric::count(at, "SettlesQueued", &[], 1);
-            Settled {
-                charged,
-                how: "queued",
-            }
+            Settled { charged, how: "queued" }
         }
         Err(error) => {
             let error = error_chain(error.as_ref());
             tracing::error!(hold = %hold.id, error, "the outcome could not be queued either");
             metric::count(at, "SettlesLost", &[], 1);
-            Settled {
-                charged,
-                how: "left_to_expiry",
-            }
+            Settled { charged, how: "left_to_expiry" }
         }
     }
 }
@@ -194,15 +165,8 @@ mod tests {
                 expires_at: at,
             },
         };
-        let ending = Ending::Settled {
-            charged: Credits::from(5),
-        };
-        let end = End {
-            ending,
-            at,
-            actor: Actor::System("ai-guard".to_owned()),
-            id,
-        };
+        let ending = Ending::Settled { charged: Credits::from(5) };
+        let end = End { ending, at, actor: Actor::System("ai-guard".to_owned()), id };
         let message: Value = serde_json::from_str(&message(&hold, &end)).unwrap();
         let expected = json!({
             "version": 1,

@@ -54,10 +54,7 @@ impl Splitter {
     pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
         while let Some(found) = self.unscanned().iter().position(|byte| *byte == b'\n') {
             let line_end = self.scanned.saturating_add(found);
-            let line = self
-                .buffer
-                .get(self.line_start..line_end)
-                .unwrap_or_default();
+            let line = self.buffer.get(self.line_start..line_end).unwrap_or_default();
             let is_blank = matches!(line, [] | b"\r");
             self.scanned = line_end.saturating_add(1);
             self.line_start = self.scanned;
@@ -85,11 +82,7 @@ impl Splitter {
 }
 
 fn within_limit(frame_bytes: usize) -> Result<(), FrameTooLarge> {
-    if frame_bytes > FRAME_BYTES_MAX {
-        Err(FrameTooLarge)
-    } else {
-        Ok(())
-    }
+    if frame_bytes > FRAME_BYTES_MAX { Err(FrameTooLarge) } else { Ok(()) }
 }
 
 /// What `frame`, with the blank line at its end, means.
@@ -127,9 +120,7 @@ pub(crate) fn classify(frame: &[u8]) -> Event {
         Some(data) if data.trim() == "[DONE]" => Event::Done,
         Some(data) => match Content::read(data.as_bytes()) {
             Ok(content) if content.is_error() => Event::Error,
-            Ok(content) => Event::Chunk {
-                has_content: content.is_filled(),
-            },
+            Ok(content) => Event::Chunk { has_content: content.is_filled() },
             Err(_) => Event::Malformed,
         },
     }

@@ -68,20 +68,12 @@ pub(crate) async fn collected(answering: Answering, tab: Tab) -> Result<Response
         collected.whole.extend_from_slice(&frame);
     }
     let content_type = HeaderValue::from_static("text/event-stream");
-    Ok(answer::response(
-        StatusCode::OK,
-        collected.whole.freeze(),
-        content_type,
-        &report,
-    ))
+    Ok(answer::response(StatusCode::OK, collected.whole.freeze(), content_type, &report))
 }
 
 /// Passes everything on, settles, and only then sends the end.
 async fn pump(mut frames: Frames, opening: Opening, sender: mpsc::Sender<Bytes>, tab: Tab) {
-    let mut sink = Sink::Caller {
-        sender: &sender,
-        stop_at: frames.body.stop_at(),
-    };
+    let mut sink = Sink::Caller { sender: &sender, stop_at: frames.body.stop_at() };
     let forwarded = forward(&mut frames, opening, &mut sink).await;
     if matches!(forwarded.end, End::Done(_)) {
         frames.body.finish();
@@ -146,21 +138,13 @@ struct Frames {
 
 impl Frames {
     fn new(body: AnswerBody, status: StatusCode) -> Self {
-        Self {
-            body,
-            status,
-            splitter: Splitter::default(),
-            has_ended: false,
-        }
+        Self { body, status, splitter: Splitter::default(), has_ended: false }
     }
 
     /// The next frame and what it means; `None` at the end. Frames that mean failure are errors.
     async fn next(&mut self) -> Result<Option<(Bytes, Event)>, Failure> {
         loop {
-            let frame = self
-                .splitter
-                .next_frame()
-                .map_err(|FrameTooLarge| Failure::TooLarge)?;
+            let frame = self.splitter.next_frame().map_err(|FrameTooLarge| Failure::TooLarge)?;
             if let Some(frame) = frame {
                 return match classify(&frame) {
                     Event::Error => Err(Failure::Reported(self.status)),
@@ -191,10 +175,7 @@ impl Frames {
             // deadline.
             frames.push(frame);
             if let Event::Chunk { has_content } = event {
-                return Ok(Opening {
-                    frames,
-                    has_content,
-                });
+                return Ok(Opening { frames, has_content });
             }
         }
         Err(Failure::Empty)
@@ -204,10 +185,7 @@ impl Frames {
 /// Where frames go.
 enum Sink<'a> {
     /// To the caller, who may be slow, and may have left.
-    Caller {
-        sender: &'a mpsc::Sender<Bytes>,
-        stop_at: Option<Instant>,
-    },
+    Caller { sender: &'a mpsc::Sender<Bytes>, stop_at: Option<Instant> },
     /// Into memory, to be sent whole.
     Memory(&'a mut Collected),
 }

@@ -44,12 +44,7 @@ impl Tab {
         seen: Seen,
         provider_status: Option<StatusCode>,
     ) -> Self {
-        Self {
-            admitted,
-            books,
-            seen,
-            provider_status,
-        }
+        Self { admitted, books, seen, provider_status }
     }
 
     /// What was asked for.
@@ -73,22 +68,10 @@ impl Tab {
         match &self.books {
             Books::Held { hold, price } => self.settle(hold, *price, delivered, failure).await,
             Books::Shadow | Books::Off => {
-                let outcome = if delivered > 0 {
-                    "delivered"
-                } else {
-                    "not_delivered"
-                };
-                self.log(&Closing {
-                    outcome,
-                    charged: Credits::ZERO,
-                    failure,
-                });
+                let outcome = if delivered > 0 { "delivered" } else { "not_delivered" };
+                self.log(&Closing { outcome, charged: Credits::ZERO, failure });
                 let remaining = self.remaining();
-                Report {
-                    charged: Credits::ZERO,
-                    remaining,
-                    hold: None,
-                }
+                Report { charged: Credits::ZERO, remaining, hold: None }
             }
         }
     }
@@ -96,9 +79,7 @@ impl Tab {
     /// Closes the call of which nothing reaches the caller, and says why.
     pub(crate) async fn fail(self, failure: &Failure) -> ApiError {
         let Report { charged, hold, .. } = self.close(0, Some(failure)).await;
-        let error = failure
-            .to_api_error()
-            .header(report::CHARGED, charged.get().into());
+        let error = failure.to_api_error().header(report::CHARGED, charged.get().into());
         match hold.and_then(|hold| HeaderValue::try_from(hold.to_string()).ok()) {
             Some(hold) => error.header(report::HOLD, hold),
             None => error,
@@ -115,30 +96,15 @@ impl Tab {
         let guard = self.guard();
         let ending = ending(hold, price, delivered);
         let deadline = self.admitted.deadline;
-        let settled = settle::end(
-            &guard.store,
-            &guard.queue,
-            &guard.clock,
-            hold,
-            ending,
-            deadline,
-        )
-        .await;
+        let settled =
+            settle::end(&guard.store, &guard.queue, &guard.clock, hold, ending, deadline).await;
         let Settled { charged, how } = settled;
-        self.log(&Closing {
-            outcome: how,
-            charged,
-            failure,
-        });
+        self.log(&Closing { outcome: how, charged, failure });
         let remaining = match self.remaining() {
             Remaining::Known(left) => given_back(left, hold.amount, charged),
             unknown => unknown,
         };
-        Report {
-            charged,
-            remaining,
-            hold: Some(hold.id),
-        }
+        Report { charged, remaining, hold: Some(hold.id) }
     }
 
     fn guard(&self) -> &Arc<Guard> {
@@ -146,18 +112,10 @@ impl Tab {
     }
 
     fn log(&self, closing: &Closing<'_>) {
-        let Admitted {
-            settings,
-            caller,
-            call,
-            began,
-            ..
-        } = &self.admitted;
+        let Admitted { settings, caller, call, began, .. } = &self.admitted;
         let feature = call.endpoint.feature();
         let failure = closing.failure;
-        let status = failure
-            .and_then(Failure::provider_status)
-            .or(self.provider_status);
+        let status = failure.and_then(Failure::provider_status).or(self.provider_status);
         let (message, would_hold, refusal) = self.message();
         let held = self.held();
         tracing::info!(
@@ -187,11 +145,9 @@ impl Tab {
     fn message(&self) -> (String, Option<Credits>, Option<&'static str>) {
         let feature = self.call().endpoint.feature();
         match (&self.books, self.seen.verdict) {
-            (Books::Off, _) => (
-                format!("credits disabled: skipping debit for {feature}"),
-                None,
-                None,
-            ),
+            (Books::Off, _) => {
+                (format!("credits disabled: skipping debit for {feature}"), None, None)
+            }
             (Books::Shadow, Some(Verdict::Charged(amount))) => {
                 ("shadow: would have charged".to_owned(), Some(amount), None)
             }
@@ -241,16 +197,12 @@ fn ending(hold: &Hold, price: Price, delivered: u32) -> Ending {
     if delivered == 0 {
         return Ending::Released;
     }
-    let charged = price
-        .times(delivered.min(hold.terms.quantity))
-        .unwrap_or(hold.amount);
+    let charged = price.times(delivered.min(hold.terms.quantity)).unwrap_or(hold.amount);
     Ending::Settled { charged }
 }
 
 /// The balance was read with the whole hold taken out; what was not charged is back.
 fn given_back(left: Credits, held: Credits, charged: Credits) -> Remaining {
-    let back = held
-        .checked_sub(charged)
-        .and_then(|back| left.checked_add(back));
+    let back = held.checked_sub(charged).and_then(|back| left.checked_add(back));
     back.map_or(Remaining::Unknown, Remaining::Known)
 }

@@ -65,19 +65,10 @@ mod tests {
     fn a_cursor_is_read_back_as_it_was_written() {
         let hold: HoldId = ULID.parse().unwrap();
         let ended = [Status::Settled, Status::Released, Status::Expired].map(Some);
-        let outcomes = ended.map(|ended| Cursor {
-            after: hold.outcome(),
-            ended,
-        });
-        for cursor in outcomes.into_iter().chain([Cursor {
-            after: hold.entry(),
-            ended: None,
-        }]) {
+        let outcomes = ended.map(|ended| Cursor { after: hold.outcome(), ended });
+        for cursor in outcomes.into_iter().chain([Cursor { after: hold.entry(), ended: None }]) {
             let text = cursor.encode();
-            assert!(
-                text.bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-            );
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
             assert_eq!(Cursor::decode(&text).unwrap(), cursor);
         }
     }
@@ -97,11 +88,7 @@ mod tests {
             URL_SAFE_NO_PAD.encode([0xff, 0xfe]),
         ] {
             let error = Cursor::decode(&text).unwrap_err();
-            assert_eq!(
-                (error.status().as_u16(), error.code()),
-                (400, "invalid_cursor"),
-                "{text}"
-            );
+            assert_eq!((error.status().as_u16(), error.code()), (400, "invalid_cursor"), "{text}");
         }
     }
 }

@@ -103,18 +103,11 @@ struct ShownEntry {
 pub(crate) async fn show(
     SignedIn { caller, .. }: SignedIn,
     State(function): State<Arc<CreditsMe>>,
-    Query(Range {
-        limit: Limit(limit),
-        cursor,
-    }): Query<Range>,
+    Query(Range { limit: Limit(limit), cursor }): Query<Range>,
 ) -> Result<Response, ApiError> {
     let cursor = cursor.as_deref().map(Cursor::decode).transpose()?;
     let after = cursor.map(|cursor| cursor.after);
-    let page = function
-        .store
-        .history(&caller.account, limit, after)
-        .await
-        .map_err(unreadable)?;
+    let page = function.store.history(&caller.account, limit, after).await.map_err(unreadable)?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(history(&page, cursor))).into_response())
 }
 
@@ -130,16 +123,9 @@ fn history(page: &Page, cursor: Option<Cursor>) -> History {
     }
     let next_cursor = page.next.map(|after| {
         let last = last_ending.filter(|(hold, _)| hold.outcome() == after);
-        Cursor {
-            after,
-            ended: last.map(|(_, status)| status),
-        }
-        .encode()
+        Cursor { after, ended: last.map(|(_, status)| status) }.encode()
     });
-    History {
-        entries,
-        next_cursor,
-    }
+    History { entries, next_cursor }
 }
 
 impl Status {
@@ -165,9 +151,7 @@ impl Status {
 
     /// The status of an ended hold by its word.
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ENDED
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        Self::ENDED.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -209,9 +193,7 @@ impl ShownEntry {
                 shown.charged = Some(entry.amount.negated());
             }
             Cause::Refund { hold, .. } => shown.hold_id = Some(hold.to_string()),
-            Cause::Grant {
-                source, expires_at, ..
-            } => {
+            Cause::Grant { source, expires_at, .. } => {
                 shown.source = Some(source.as_str());
                 shown.expires_at = *expires_at;
             }

@@ -46,11 +46,7 @@ impl CreditsMe {
         };
         let store = LedgerStore::new(startup.dynamodb(), names);
         let settings = settings::keep_current(startup, store.clone()).await?;
-        Ok(Self {
-            store,
-            settings,
-            clock: startup.clock.clone(),
-        })
+        Ok(Self { store, settings, clock: startup.clock.clone() })
     }
 }
 

@@ -46,10 +46,7 @@ struct Free {
 }
 
 /// The answer while credits count.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "clients read these members one by one"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "clients read these members one by one")]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Me {
@@ -100,11 +97,7 @@ struct OpenHold {
 }
 
 pub(crate) async fn show(
-    SignedIn {
-        caller,
-        settings,
-        now,
-    }: SignedIn,
+    SignedIn { caller, settings, now }: SignedIn,
     State(function): State<Arc<CreditsMe>>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, ApiError> {
@@ -122,11 +115,7 @@ pub(crate) async fn show(
         let Some(Include::Holds) = wanted.include else {
             return Ok(None);
         };
-        function
-            .store
-            .open_holds(&caller.account, now)
-            .await
-            .map(Some)
+        function.store.open_holds(&caller.account, now).await.map(Some)
     };
     let read = tokio::try_join!(function.store.account(&caller.account), holds);
     let (account, holds) = read.map_err(unreadable)?;
@@ -154,13 +143,7 @@ impl Me {
             unlimited: false,
             is_low: available <= settings.low_balance,
             is_empty: !available.is_positive(),
-            frozen: account
-                .balance
-                .frozen
-                .iter()
-                .copied()
-                .map(FreezeReason::as_str)
-                .collect(),
+            frozen: account.balance.frozen.iter().copied().map(FreezeReason::as_str).collect(),
             next_expiry: next_expiry(&buckets)?,
             buckets,
             next_grant: None,
@@ -170,11 +153,7 @@ impl Me {
 
     /// What the account will open with, once something is asked of it that moves credits.
     fn unopened(id: &AccountId, settings: &Settings) -> Result<Self, AmountTooLarge> {
-        let mut me = Self::of(
-            &Account::unopened(id.clone()),
-            settings,
-            Timestamp::UNIX_EPOCH,
-        )?;
+        let mut me = Self::of(&Account::unopened(id.clone()), settings, Timestamp::UNIX_EPOCH)?;
         let signup = settings.signup;
         me.opened = false;
         me.credits_remaining = signup;
@@ -183,12 +162,8 @@ impl Me {
         me.is_empty = !signup.is_positive();
         if signup.is_positive() {
             let source = Source::Signup.as_str();
-            let bucket = ShownBucket {
-                source,
-                granted: signup,
-                remaining: signup,
-                expires_at: None,
-            };
+            let bucket =
+                ShownBucket { source, granted: signup, remaining: signup, expires_at: None };
             me.buckets.push(bucket);
         }
         Ok(me)
@@ -215,11 +190,7 @@ impl ShownBucket {
 
 /// When credits are forfeited next if they are not used, and how many.
 fn next_expiry(buckets: &[ShownBucket]) -> Result<Option<NextExpiry>, AmountTooLarge> {
-    let not_empty = || {
-        buckets
-            .iter()
-            .filter(|bucket| bucket.remaining.is_positive())
-    };
+    let not_empty = || buckets.iter().filter(|bucket| bucket.remaining.is_positive());
     let Some(at) = not_empty().filter_map(|bucket| bucket.expires_at).min() else {
         return Ok(None);
     };

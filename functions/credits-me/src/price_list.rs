@@ -55,21 +55,14 @@ pub(crate) async fn show(
     }
     let prices = match known {
         Some(prices) => prices,
-        None => function
-            .store
-            .price_book()
-            .await
-            .map_err(unreadable)?
-            .unwrap_or_default(),
+        None => function.store.price_book().await.map_err(unreadable)?.unwrap_or_default(),
     };
     Ok((cached, Json(PriceList::of(&prices, &settings))).into_response())
 }
 
 impl<'a> PriceList<'a> {
     fn of(prices: &'a PriceBook, settings: &Settings) -> Self {
-        let costs = prices
-            .fixed()
-            .map(|(feature, price)| (feature.as_str(), price.per_unit()));
+        let costs = prices.fixed().map(|(feature, price)| (feature.as_str(), price.per_unit()));
         Self {
             feature_costs: costs.collect(),
             plan_credits: BTreeMap::new(),
@@ -84,13 +77,7 @@ impl<'a> PriceList<'a> {
 
 impl<'a> FreeList<'a> {
     fn of(prices: &'a PriceBook) -> Self {
-        let costs = prices
-            .fixed()
-            .map(|(feature, _)| (feature.as_str(), Credits::ZERO));
-        Self {
-            feature_costs: costs.collect(),
-            plan_credits: None,
-            credits_enabled: false,
-        }
+        let costs = prices.fixed().map(|(feature, _)| (feature.as_str(), Credits::ZERO));
+        Self { feature_costs: costs.collect(), plan_credits: None, credits_enabled: false }
     }
 }

@@ -79,18 +79,10 @@ fn credits(
     name: &'static str,
     default: Credits,
 ) -> Result<Credits, InvalidSetting> {
-    let text = values
-        .get(name)
-        .map(|text| text.trim())
-        .filter(|text| !text.is_empty());
+    let text = values.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let Some(text) = text else { return Ok(default) };
-    let value = text
-        .parse::<i64>()
-        .ok()
-        .and_then(|value| Credits::new(value).ok());
-    value
-        .filter(|credits| !credits.is_negative())
-        .ok_or(InvalidSetting(name))
+    let value = text.parse::<i64>().ok().and_then(|value| Credits::new(value).ok());
+    value.filter(|credits| !credits.is_negative()).ok_or(InvalidSetting(name))
 }
 
 /// Reads the settings, now and again whenever they have become old.
@@ -137,9 +129,7 @@ impl Source {
     /// reach must neither stop a start nor keep a change of mode from being seen.
     async fn prices(&self) -> Option<PriceBook> {
         let read = tokio::time::timeout(PRICES_LIMIT, self.store.price_book()).await;
-        let read = read
-            .map_err(BoxError::from)
-            .and_then(|book| book.map_err(BoxError::from));
+        let read = read.map_err(BoxError::from).and_then(|book| book.map_err(BoxError::from));
         let book = read.inspect_err(|error| {
             let error = error_chain(error.as_ref());
             tracing::warn!(error, "the prices could not be read");
@@ -149,10 +139,7 @@ impl Source {
 
     fn verifier(&self, token: TokenSettings) -> Result<Arc<TokenVerifier>, InvalidTokenSettings> {
         let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(verifier) = kept
-            .as_ref()
-            .filter(|verifier| *verifier.settings() == token)
-        {
+        if let Some(verifier) = kept.as_ref().filter(|verifier| *verifier.settings() == token) {
             return Ok(Arc::clone(verifier));
         }
         let http = self.http.clone();

@@ -26,10 +26,6 @@ impl FromRequestParts<Arc<CreditsMe>> for SignedIn {
         let settings = function.settings.current().await;
         let now = function.clock.now();
         let caller = authenticate_to_read(&parts.headers, &settings.verifier, now).await?;
-        Ok(Self {
-            caller,
-            settings,
-            now,
-        })
+        Ok(Self { caller, settings, now })
     }
 }

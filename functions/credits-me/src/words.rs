@@ -10,11 +10,7 @@ use ledger::{
 
 /// What happened, in one line of plain English.
 pub(crate) fn words(entry: &Entry) -> String {
-    let moved = if entry.amount.is_negative() {
-        entry.amount.negated()
-    } else {
-        entry.amount
-    };
+    let moved = if entry.amount.is_negative() { entry.amount.negated() } else { entry.amount };
     match &entry.cause {
         Cause::Hold(terms) => call(terms),
         Cause::Outcome { ending, .. } => outcome(*ending, moved),
@@ -32,12 +28,7 @@ pub(crate) fn words(entry: &Entry) -> String {
 }
 
 fn call(terms: &HoldTerms) -> String {
-    let HoldTerms {
-        feature,
-        model,
-        quantity,
-        ..
-    } = terms;
+    let HoldTerms { feature, model, quantity, .. } = terms;
     if *feature == Feature::AI_TEXT_CHAT {
         match quantity {
             1 => format!("Chat with {model}"),
@@ -58,9 +49,7 @@ fn call(terms: &HoldTerms) -> String {
 }
 
 fn outcome(ending: Ending, given_back: Credits) -> String {
-    let back = given_back
-        .is_positive()
-        .then(|| format!("{} given back", credits(given_back)));
+    let back = given_back.is_positive().then(|| format!("{} given back", credits(given_back)));
     let nothing = "nothing charged";
     match ending {
         Ending::Settled { charged } => {
@@ -75,10 +64,7 @@ fn outcome(ending: Ending, given_back: Credits) -> String {
             }
         }
         Ending::Released => format!("Not delivered: {}", back.as_deref().unwrap_or(nothing)),
-        Ending::Expired => format!(
-            "Not finished in time: {}",
-            back.as_deref().unwrap_or(nothing)
-        ),
+        Ending::Expired => format!("Not finished in time: {}", back.as_deref().unwrap_or(nothing)),
     }
 }
 

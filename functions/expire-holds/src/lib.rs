@@ -88,10 +88,7 @@ impl ExpireHolds {
             let error = startup::error_chain(&error);
             tracing::warn!(error, "the table could not be reached during the start");
         }
-        Ok(Self {
-            store,
-            clock: startup.clock.clone(),
-        })
+        Ok(Self { store, clock: startup.clock.clone() })
     }
 }
 
@@ -109,12 +106,7 @@ pub async fn handle(
         Ok::<_, StoreError>((shard, Plan::new(completed.map(Minute::containing), last)))
     });
     let plans: BTreeMap<u8, Plan> = try_join_all(progress).await?.into_iter().collect();
-    let run = Run {
-        store,
-        clock,
-        now,
-        stop_at: stop_at(clock.now(), deadline),
-    };
+    let run = Run { store, clock, now, stop_at: stop_at(clock.now(), deadline) };
     let looked: Vec<Looked> = stream::iter(in_turn(&plans))
         .map(|(shard, minute)| run.look(shard, minute))
         .buffer_unordered(AT_ONCE)
@@ -146,16 +138,11 @@ fn in_turn(plans: &BTreeMap<u8, Plan>) -> Vec<(u8, Minute)> {
         minutes.extend(ranked.map(|(rank, minute)| (rank, *shard, *minute)));
     }
     minutes.sort_unstable();
-    minutes
-        .into_iter()
-        .map(|(_, shard, minute)| (shard, minute))
-        .collect()
+    minutes.into_iter().map(|(_, shard, minute)| (shard, minute)).collect()
 }
 
 fn clean_minutes(looked: &[Looked], shard: u8) -> BTreeSet<Minute> {
-    let clean = looked
-        .iter()
-        .filter(|look| look.shard == shard && look.is_clean());
+    let clean = looked.iter().filter(|look| look.shard == shard && look.is_clean());
     clean.map(|look| look.minute).collect()
 }
 
@@ -177,23 +164,8 @@ fn summary(looked: &[Looked], kept: &[Result<u64, StoreError>]) -> Summary {
 }
 
 fn report(summary: Summary, now: Timestamp) {
-    let Summary {
-        shards,
-        minutes,
-        found,
-        expired,
-        failed,
-        minutes_behind,
-    } = summary;
-    tracing::info!(
-        shards,
-        minutes,
-        found,
-        expired,
-        failed,
-        minutes_behind,
-        "holds expired"
-    );
+    let Summary { shards, minutes, found, expired, failed, minutes_behind } = summary;
+    tracing::info!(shards, minutes, found, expired, failed, minutes_behind, "holds expired");
     metric::count(now, "HoldsExpired", &[], expired);
     metric::count(now, "HoldExpiriesFailed", &[], failed);
     metric::count(now, "HoldExpiryMinutesBehind", &[], minutes_behind);

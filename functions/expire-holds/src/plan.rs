@@ -47,19 +47,9 @@ impl Plan {
             let minutes = first_recent.to(last).map(|minute| minute.earlier(again));
             recent.extend(minutes.filter(looked_at_before));
         }
-        let last_of_backlog = first_recent
-            .min(first_new.later(BACKLOG_MINUTES))
-            .earlier(1);
-        let minutes = recent
-            .into_iter()
-            .chain(first_new.to(last_of_backlog))
-            .collect();
-        Self {
-            completed,
-            first_new,
-            last,
-            minutes,
-        }
+        let last_of_backlog = first_recent.min(first_new.later(BACKLOG_MINUTES)).earlier(1);
+        let minutes = recent.into_iter().chain(first_new.to(last_of_backlog)).collect();
+        Self { completed, first_new, last, minutes }
     }
 
     /// The minutes to look through, the most urgent first: what is recent, then the backlog.
@@ -70,10 +60,7 @@ impl Plan {
     /// The minute up to which everything has ended, given the `clean` minutes: those looked
     /// through with no hold left open. `None` if that is no progress.
     pub(crate) fn reached(&self, clean: &BTreeSet<Minute>) -> Option<Minute> {
-        let mut again = self
-            .minutes
-            .iter()
-            .filter(|minute| **minute < self.first_new);
+        let mut again = self.minutes.iter().filter(|minute| **minute < self.first_new);
         if !again.all(|minute| clean.contains(minute)) {
             return None;
         }
@@ -85,8 +72,7 @@ impl Plan {
     /// How many minutes are not complete after `reached`.
     pub(crate) fn minutes_behind(&self, reached: Option<Minute>) -> u64 {
         let complete = reached.or(self.completed);
-        self.last
-            .since(complete.unwrap_or_else(|| self.first_new.earlier(1)))
+        self.last.since(complete.unwrap_or_else(|| self.first_new.earlier(1)))
     }
 }
 

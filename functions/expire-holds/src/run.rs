@@ -42,14 +42,7 @@ impl Looked {
 impl Run<'_> {
     /// Ends every hold of one minute that nothing has ended. A failure is logged and counted.
     pub(crate) async fn look(self, shard: u8, minute: Minute) -> Looked {
-        let mut looked = Looked {
-            shard,
-            minute,
-            ended: false,
-            found: 0,
-            expired: 0,
-            failed: 0,
-        };
+        let mut looked = Looked { shard, minute, ended: false, found: 0, expired: 0, failed: 0 };
         if self.time_is_up() {
             return looked;
         }

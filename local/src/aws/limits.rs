@@ -18,10 +18,7 @@ pub(super) fn refusal(target: &str, request: &Value) -> Option<MockResponse> {
         if let Some(entries) = request.get("Entries").and_then(Value::as_array) {
             return batch_refusal(entries);
         }
-        let bytes = request
-            .get("MessageBody")
-            .and_then(Value::as_str)
-            .map_or(0, str::len);
+        let bytes = request.get("MessageBody").and_then(Value::as_str).map_or(0, str::len);
         return (bytes > MESSAGE_BYTES_MAX).then(|| {
             let message = format!(
                 "One or more parameters are invalid. Reason: Message must be shorter than \
@@ -30,10 +27,7 @@ pub(super) fn refusal(target: &str, request: &Value) -> Option<MockResponse> {
             json_error_response(400, "com.amazonaws.sqs#InvalidParameterValue", &message)
         });
     }
-    let names = request
-        .get("Names")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
+    let names = request.get("Names").and_then(Value::as_array).map_or(0, Vec::len);
     (target == "AmazonSSM.GetParameters" && names > PARAMETER_NAMES_MAX).then(|| {
         let message = format!(
             "1 validation error detected: Value at 'names' failed to satisfy constraint: Member \
@@ -46,11 +40,7 @@ pub(super) fn refusal(target: &str, request: &Value) -> Option<MockResponse> {
 fn batch_refusal(entries: &[Value]) -> Option<MockResponse> {
     if entries.is_empty() {
         let message = "There should be at least one entry in the request.";
-        return Some(json_error_response(
-            400,
-            "com.amazonaws.sqs#EmptyBatchRequest",
-            message,
-        ));
+        return Some(json_error_response(400, "com.amazonaws.sqs#EmptyBatchRequest", message));
     }
     if entries.len() > BATCH_ENTRIES_MAX {
         let message = format!(
@@ -62,12 +52,7 @@ fn batch_refusal(entries: &[Value]) -> Option<MockResponse> {
     }
     let bytes: usize = entries
         .iter()
-        .map(|entry| {
-            entry
-                .get("MessageBody")
-                .and_then(Value::as_str)
-                .map_or(0, str::len)
-        })
+        .map(|entry| entry.get("MessageBody").and_then(Value::as_str).map_or(0, str::len))
         .sum();
     (bytes > MESSAGE_BYTES_MAX).then(|| {
         let message = format!(
@@ -89,11 +74,7 @@ pub(super) fn mask_secrets(request: &Value, mut answer: MockResponse) -> MockRes
     if let Some(parameter) = body.get_mut("Parameter") {
         mask(parameter);
     }
-    for parameter in body
-        .get_mut("Parameters")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
+    for parameter in body.get_mut("Parameters").and_then(Value::as_array_mut).into_iter().flatten()
     {
         mask(parameter);
     }
@@ -105,10 +86,7 @@ fn mask(parameter: &mut Value) {
     if parameter.get("Type").and_then(Value::as_str) != Some("SecureString") {
         return;
     }
-    let name = parameter
-        .get("Name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let name = parameter.get("Name").and_then(Value::as_str).unwrap_or_default();
     let ciphertext = STANDARD.encode(format!("local ciphertext of {name}"));
     if let Some(object) = parameter.as_object_mut() {
         object.insert("Value".into(), json!(ciphertext));

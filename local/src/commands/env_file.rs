@@ -7,10 +7,8 @@ use super::CommandError;
 
 /// Writes the variables, one `export` a line.
 pub(super) fn write(path: &Path, variables: &[(&str, String)]) -> std::io::Result<()> {
-    let text: String = variables
-        .iter()
-        .flat_map(|(name, value)| ["export ", name, "=", value, "\n"])
-        .collect();
+    let text: String =
+        variables.iter().flat_map(|(name, value)| ["export ", name, "=", value, "\n"]).collect();
     std::fs::write(path, text)
 }
 
@@ -33,11 +31,7 @@ mod tests {
     fn what_is_written_is_read_back_and_understood_by_a_shell() {
         let folder = std::env::temp_dir().join(format!("saldo-env-{}", std::process::id()));
         let url = "http://127.0.0.1:8700".to_owned();
-        write(
-            &folder,
-            &[("SALDO_URL", url.clone()), ("TOKEN", "a.b-c_d=".to_owned())],
-        )
-        .unwrap();
+        write(&folder, &[("SALDO_URL", url.clone()), ("TOKEN", "a.b-c_d=".to_owned())]).unwrap();
         let variables = read(&folder).unwrap();
         let shell = std::process::Command::new("sh")
             .args(["-c", ". \"$0\" && printf %s \"$SALDO_URL $TOKEN\""])
@@ -47,9 +41,6 @@ mod tests {
         std::fs::remove_file(&folder).unwrap();
         assert_eq!(variables["SALDO_URL"], url);
         assert_eq!(variables["TOKEN"], "a.b-c_d=");
-        assert_eq!(
-            String::from_utf8(shell.stdout).unwrap(),
-            format!("{url} a.b-c_d=")
-        );
+        assert_eq!(String::from_utf8(shell.stdout).unwrap(), format!("{url} a.b-c_d="));
     }
 }

@@ -10,10 +10,7 @@ const IMAGES_MAX: u64 = 10;
 
 /// Prints addresses, tokens and `curl` lines; every line works as it stands.
 pub(super) fn print(stack: &Stack, tokens: Option<&Tokens>, signup_credits: u64, stand_in: bool) {
-    let ai_url = stack
-        .function_urls
-        .get("ai-guard")
-        .map_or("", String::as_str);
+    let ai_url = stack.function_urls.get("ai-guard").map_or("", String::as_str);
     say("\nSaldo is running.\n");
     say(&format!("  HTTP API            {}", stack.http_api_url));
     say(&format!("  AI with streaming   {ai_url}"));
@@ -22,14 +19,8 @@ pub(super) fn print(stack: &Stack, tokens: Option<&Tokens>, signup_credits: u64,
     say(&format!("  logs                {}", stack.logs.display()));
     match tokens {
         Some(tokens) => {
-            say(&format!(
-                "\n  user token, good for a day (user_local):\n  {}",
-                tokens.user
-            ));
-            say(&format!(
-                "\n  admin token, good for a day (user_admin):\n  {}",
-                tokens.admin
-            ));
+            say(&format!("\n  user token, good for a day (user_local):\n  {}", tokens.user));
+            say(&format!("\n  admin token, good for a day (user_admin):\n  {}", tokens.admin));
         }
         None => say(
             "\n  CLERK_ISSUER was given, so there are no local tokens: put one of yours into\n  \

@@ -25,9 +25,7 @@ pub(super) async fn run(place: &Place, name: &str, value: &str) -> Result<(), Co
             let reason = startup::error_chain(&error);
             format!("the local stack does not answer, is it running? ({reason})")
         })?;
-    say(&format!(
-        "{name} is now `{value}`; functions read it within a minute"
-    ));
+    say(&format!("{name} is now `{value}`; functions read it within a minute"));
     Ok(())
 }
 

@@ -39,20 +39,13 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
     }
     let mut settings = BTreeMap::from([
         ("SIGNUP_CREDITS".to_owned(), SIGNUP_CREDITS.to_string()),
-        (
-            "CLERK_AUTHORIZED_PARTIES".to_owned(),
-            AUTHORIZED_PARTY.to_owned(),
-        ),
+        ("CLERK_AUTHORIZED_PARTIES".to_owned(), AUTHORIZED_PARTY.to_owned()),
     ]);
     let mut secrets = BTreeMap::new();
     // It ends when it is dropped, so it is kept to the end.
     let stand_in = provide(&options, &mut settings, &mut secrets).await?;
     for (name, value) in options.settings {
-        let target = if name.contains('/') {
-            &mut secrets
-        } else {
-            &mut settings
-        };
+        let target = if name.contains('/') { &mut secrets } else { &mut settings };
         target.insert(name, value);
     }
     let tokens = if settings.contains_key("CLERK_ISSUER") {
@@ -60,9 +53,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
     } else {
         Some(mint(place, options.port, &mut settings).await?)
     };
-    let signup_credits = settings
-        .get("SIGNUP_CREDITS")
-        .and_then(|value| value.parse().ok());
+    let signup_credits = settings.get("SIGNUP_CREDITS").and_then(|value| value.parse().ok());
     say("starting the database, queues, settings and functions ...");
     let stack = Stack::start(Options {
         storage: Storage::File(place.database()),
@@ -72,11 +63,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
         port: options.port,
         function_url_port: next_port(options.port, 1),
         schedules: true,
-        ..Options::new(
-            template_path(&place.root),
-            &place.programs,
-            place.folder().join("logs"),
-        )
+        ..Options::new(template_path(&place.root), &place.programs, place.folder().join("logs"))
     })
     .await?;
     write_env_file(place, &stack, tokens.as_ref())?;
@@ -94,11 +81,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
 
 /// Port 0 asks for free ports throughout.
 fn next_port(port: u16, distance: u16) -> u16 {
-    if port == 0 {
-        0
-    } else {
-        port.saturating_add(distance)
-    }
+    if port == 0 { 0 } else { port.saturating_add(distance) }
 }
 
 /// The provider that the options name, or the one that stands in for it.
@@ -143,20 +126,10 @@ fn write_env_file(
 ) -> Result<(), CommandError> {
     let mut variables = vec![
         ("SALDO_URL", stack.http_api_url.clone()),
-        (
-            "SALDO_AI_URL",
-            stack
-                .function_urls
-                .get("ai-guard")
-                .cloned()
-                .unwrap_or_default(),
-        ),
+        ("SALDO_AI_URL", stack.function_urls.get("ai-guard").cloned().unwrap_or_default()),
         ("LEDGER_TABLE", stack.table("LedgerTable")?.to_owned()),
         ("STATE_TABLE", stack.table("StateTable")?.to_owned()),
-        (
-            "SETTLE_QUEUE_URL",
-            stack.queue_url("SettleQueue")?.to_owned(),
-        ),
+        ("SETTLE_QUEUE_URL", stack.queue_url("SettleQueue")?.to_owned()),
         ("SETTINGS_PATH", Stack::settings_path()),
         ("AWS_ENDPOINT_URL", stack.aws_url.clone()),
         ("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb_url.clone()),

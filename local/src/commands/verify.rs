@@ -44,10 +44,7 @@ pub(super) async fn run(place: &Place, account: Option<&str>) -> Result<(), Comm
         let name = template.table_name(logical_id).map(str::to_owned);
         name.ok_or_else(|| format!("template.yaml has no table `{logical_id}`"))
     };
-    let names = TableNames {
-        ledger: table("LedgerTable")?,
-        state: table("StateTable")?,
-    };
+    let names = TableNames { ledger: table("LedgerTable")?, state: table("StateTable")? };
     let store = LedgerStore::new(startup.dynamodb(), names);
     let accounts = match account {
         Some(account) => vec![account.parse::<AccountId>()?],

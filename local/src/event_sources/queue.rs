@@ -47,21 +47,14 @@ async fn poll(
             }),
         )
         .await?;
-    let messages = received
-        .get("Messages")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let messages = received.get("Messages").and_then(Value::as_array).cloned().unwrap_or_default();
     if messages.is_empty() {
         return Ok(());
     }
     let event = event(queue, &messages);
     let answer = function.invoke(Bytes::from(event.to_string())).await;
     if let Answer::Failed(failure) = &answer {
-        eprintln!(
-            "messages of the queue `{}` stay there: {failure}",
-            queue.name
-        );
+        eprintln!("messages of the queue `{}` stay there: {failure}", queue.name);
     }
     let ids: BTreeSet<&str> = messages.iter().filter_map(message_id).collect();
     let failed = failures(source, &answer, &ids);

@@ -25,33 +25,21 @@ fn a_queue(name: &str, redrive: Option<Redrive>) -> Queue {
 }
 
 fn source(queue: &Queue) -> QueueSource {
-    QueueSource {
-        queue_arn: queue.arn.clone(),
-        batch_size: 10,
-        partial_failures: true,
-    }
+    QueueSource { queue_arn: queue.arn.clone(), batch_size: 10, partial_failures: true }
 }
 
 #[tokio::test]
 async fn a_poison_message_reaches_the_dead_letters_and_the_good_one_is_done() {
     let dead = a_queue("dead", None);
-    let redrive = Redrive {
-        dead_letter_target_arn: dead.arn.clone(),
-        max_receive_count: 2,
-    };
+    let redrive = Redrive { dead_letter_target_arn: dead.arn.clone(), max_receive_count: 2 };
     let jobs = a_queue("jobs", Some(redrive));
     let aws = Aws::new();
-    aws.create_queues(&[dead.clone(), jobs.clone()])
-        .await
-        .unwrap();
+    aws.create_queues(&[dead.clone(), jobs.clone()]).await.unwrap();
     for body in ["good", "poison"] {
         let message = json!({"QueueUrl": jobs.url, "MessageBody": body});
         aws.call("AmazonSQS.SendMessage", &message).await.unwrap();
     }
-    let invocations = Arc::new(Invocations::new(function(
-        "do-jobs",
-        Duration::from_secs(1),
-    )));
+    let invocations = Arc::new(Invocations::new(function("do-jobs", Duration::from_secs(1))));
     let (seen, mut sightings) = tokio::sync::mpsc::unbounded_channel();
     work(&invocations, move |event| {
         let mut failed = Vec::new();
@@ -65,17 +53,9 @@ async fn a_poison_message_reaches_the_dead_letters_and_the_good_one_is_done() {
         }
         json!({"batchItemFailures": failed})
     });
-    let poller = tokio::spawn(queue::run(
-        aws.clone(),
-        jobs.clone(),
-        source(&jobs),
-        invocations,
-    ));
+    let poller = tokio::spawn(queue::run(aws.clone(), jobs.clone(), source(&jobs), invocations));
     let receive = json!({"QueueUrl": dead.url, "WaitTimeSeconds": 20});
-    let letters = aws
-        .call("AmazonSQS.ReceiveMessage", &receive)
-        .await
-        .unwrap();
+    let letters = aws.call("AmazonSQS.ReceiveMessage", &receive).await.unwrap();
     poller.abort();
     assert_eq!(letters["Messages"][0]["Body"], "poison");
     let mut bodies = Vec::new();
@@ -90,14 +70,9 @@ async fn a_poison_message_reaches_the_dead_letters_and_the_good_one_is_done() {
 fn an_answer_that_makes_no_sense_fails_the_whole_batch() {
     let all = BTreeSet::from(["a", "b"]);
     let failed = |answer: Value, partial_failures: bool| -> Vec<&str> {
-        let source = QueueSource {
-            partial_failures,
-            ..source(&a_queue("q", None))
-        };
+        let source = QueueSource { partial_failures, ..source(&a_queue("q", None)) };
         let answer = Answer::Buffered(Bytes::from(answer.to_string()));
-        queue::failures(&source, &answer, &all)
-            .into_iter()
-            .collect()
+        queue::failures(&source, &answer, &all).into_iter().collect()
     };
     let item = |id: Value| json!({"batchItemFailures": [{"itemIdentifier": id}]});
     assert_eq!(failed(item(json!("b")), true), ["b"]);
@@ -110,18 +85,12 @@ fn an_answer_that_makes_no_sense_fails_the_whole_batch() {
     assert_eq!(failed(item(Value::Null), true), ["a", "b"]);
     assert_eq!(failed(json!({"batchItemFailures": [{}]}), true), ["a", "b"]);
     let broken = Answer::Failed(Failure::Exited);
-    assert_eq!(
-        queue::failures(&source(&a_queue("q", None)), &broken, &all),
-        all
-    );
+    assert_eq!(queue::failures(&source(&a_queue("q", None)), &broken, &all), all);
 }
 
 #[test]
 fn a_schedule_tells_the_function_what_time_it_is() {
-    let schedule = Schedule {
-        rule: "Sweep".into(),
-        every: Duration::from_mins(1),
-    };
+    let schedule = Schedule { rule: "Sweep".into(), every: Duration::from_mins(1) };
     let mut event = schedule::event(&schedule, "2026-11-20T10:00:00.4Z".parse().unwrap());
     event["id"].take();
     assert_eq!(

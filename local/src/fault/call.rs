@@ -91,9 +91,7 @@ pub(super) enum Service {
 
 impl Target {
     pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Self {
-        let target = headers
-            .get("x-amz-target")
-            .and_then(|value| value.to_str().ok());
+        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
         let (service, operation) = target.and_then(|t| t.rsplit_once('.')).unwrap_or_default();
         let service = match service {
             "AmazonSQS" => Service::Sqs,
@@ -101,18 +99,11 @@ impl Target {
             _ => Service::Other,
         };
         let body = serde_json::from_slice(body).unwrap_or_default();
-        Self {
-            service,
-            operation: operation.to_owned(),
-            body,
-        }
+        Self { service, operation: operation.to_owned(), body }
     }
 
     pub(super) fn is_transaction(&self) -> bool {
-        matches!(
-            self.operation.as_str(),
-            "TransactWriteItems" | "TransactGetItems"
-        )
+        matches!(self.operation.as_str(), "TransactWriteItems" | "TransactGetItems")
     }
 
     /// Whether it writes to a table.
@@ -122,20 +113,15 @@ impl Target {
 
     /// The items of a transaction; none for other calls.
     pub(super) fn transact_items(&self) -> &[Value] {
-        self.body
-            .get("TransactItems")
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.body.get("TransactItems").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// Where the balance is updated among the items of a transaction. A transaction without an
     /// update has its last item in conflict.
     pub(super) fn balance_position(&self) -> usize {
         let items = self.transact_items();
-        let is_balance = |item: &Value| {
-            item.pointer("/Update/Key/sk/S")
-                .is_some_and(|sk| sk == "BALANCE")
-        };
+        let is_balance =
+            |item: &Value| item.pointer("/Update/Key/sk/S").is_some_and(|sk| sk == "BALANCE");
         items
             .iter()
             .position(is_balance)
@@ -155,12 +141,8 @@ impl Target {
     }
 
     fn tables(&self) -> BTreeSet<&str> {
-        let of_batch = self
-            .body
-            .get("RequestItems")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
+        let of_batch =
+            self.body.get("RequestItems").and_then(Value::as_object).into_iter().flatten();
         self.transact_items()
             .iter()
             .filter_map(Value::as_object)
@@ -182,10 +164,7 @@ impl Target {
         let Some(fields) = self.body.as_object().filter(|_| knows_capacity) else {
             return body;
         };
-        if fields
-            .get("ReturnConsumedCapacity")
-            .is_some_and(|wish| wish != "NONE")
-        {
+        if fields.get("ReturnConsumedCapacity").is_some_and(|wish| wish != "NONE") {
             return body;
         }
         let mut fields = fields.clone();

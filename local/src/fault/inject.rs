@@ -11,31 +11,23 @@ use super::plan::Fault;
 /// The reply of a fault that is one; the others are not replies.
 pub(super) fn reply(fault: Fault, target: &Target) -> Option<Response<Full<Bytes>>> {
     let (status, body) = match fault {
-        Fault::Conflict if target.is_transaction() => cancelled(
-            target,
-            "TransactionConflict",
-            "Transaction is ongoing for the item",
-        ),
+        Fault::Conflict if target.is_transaction() => {
+            cancelled(target, "TransactionConflict", "Transaction is ongoing for the item")
+        }
         Fault::Conflict if target.is_write() => error(
             StatusCode::BAD_REQUEST,
             "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
             "Transaction is ongoing for the item",
         ),
-        Fault::Throttle if target.is_transaction() => cancelled(
-            target,
-            "ThrottlingError",
-            "Throughput exceeds the current capacity",
-        ),
-        Fault::Throttle => error(
-            StatusCode::BAD_REQUEST,
-            throttled(target.service),
-            "Rate exceeded",
-        ),
-        Fault::ServerError => error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            failed(target.service),
-            "Internal error",
-        ),
+        Fault::Throttle if target.is_transaction() => {
+            cancelled(target, "ThrottlingError", "Throughput exceeds the current capacity")
+        }
+        Fault::Throttle => {
+            error(StatusCode::BAD_REQUEST, throttled(target.service), "Rate exceeded")
+        }
+        Fault::ServerError => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, failed(target.service), "Internal error")
+        }
         _ => return None,
     };
     let mut response = Response::new(Full::new(body.to_string().into()));

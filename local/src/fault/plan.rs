@@ -44,25 +44,16 @@ pub struct Rule {
 impl Rule {
     /// `per_mille` of 1,000 calls of one operation, such as `PutItem`, suffer `fault`.
     pub fn of(operation: &str, fault: Fault, per_mille: u16) -> Self {
-        Self {
-            operation: Some(operation.to_owned()),
-            ..Self::any(fault, per_mille)
-        }
+        Self { operation: Some(operation.to_owned()), ..Self::any(fault, per_mille) }
     }
 
     /// `per_mille` of 1,000 calls of whatever operation suffer `fault`.
     pub fn any(fault: Fault, per_mille: u16) -> Self {
-        Self {
-            operation: None,
-            fault,
-            per_mille,
-        }
+        Self { operation: None, fault, per_mille }
     }
 
     fn is_for(&self, target: &Target) -> bool {
-        self.operation
-            .as_ref()
-            .is_none_or(|operation| *operation == target.operation)
+        self.operation.as_ref().is_none_or(|operation| *operation == target.operation)
             && self.fault.can_happen_to(target)
     }
 }
@@ -77,12 +68,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(seed: u64) -> Self {
-        Self {
-            down: false,
-            scripts: BTreeMap::new(),
-            rules: Vec::new(),
-            random: seed,
-        }
+        Self { down: false, scripts: BTreeMap::new(), rules: Vec::new(), random: seed }
     }
 
     pub(super) fn script(&mut self, count: usize, operation: &str, fault: Fault) {
@@ -107,10 +93,7 @@ impl Plan {
         if self.down {
             return Some(Fault::Refuse);
         }
-        let scripted = self
-            .scripts
-            .get_mut(&target.operation)
-            .and_then(VecDeque::pop_front);
+        let scripted = self.scripts.get_mut(&target.operation).and_then(VecDeque::pop_front);
         if scripted.is_some() {
             return scripted;
         }

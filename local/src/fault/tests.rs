@@ -34,10 +34,7 @@ impl Table {
             std::future::pending(),
         ));
         let front = Front::start(upstream, seed).await.unwrap();
-        let table = Self {
-            front,
-            client: Client::builder(TokioExecutor::new()).build_http(),
-        };
+        let table = Self { front, client: Client::builder(TokioExecutor::new()).build_http() };
         let key = |name, kind| json!({"AttributeName": name, "KeyType": kind});
         let string = |name| json!({"AttributeName": name, "AttributeType": "S"});
         let schema = json!({
@@ -45,10 +42,7 @@ impl Table {
             "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
             "AttributeDefinitions": [string("pk"), string("sk")],
         });
-        assert_eq!(
-            table.call("CreateTable", &schema).await.unwrap().0,
-            StatusCode::OK
-        );
+        assert_eq!(table.call("CreateTable", &schema).await.unwrap().0, StatusCode::OK);
         assert_eq!(table.put("BALANCE").await.unwrap().0, StatusCode::OK);
         table.front.reset();
         table
@@ -71,8 +65,7 @@ impl Table {
 
     async fn put(&self, sk: &str) -> Option<(StatusCode, Value)> {
         let item = json!({"pk": {"S": "a"}, "sk": {"S": sk}, "n": {"N": "0"}});
-        self.call("PutItem", &json!({"TableName": "ledger", "Item": item}))
-            .await
+        self.call("PutItem", &json!({"TableName": "ledger", "Item": item})).await
     }
 
     /// Puts an entry and adds one to the balance, as a hold does.
@@ -88,10 +81,8 @@ impl Table {
 
     async fn balance(&self) -> String {
         let key = json!({"pk": {"S": "a"}, "sk": {"S": "BALANCE"}});
-        let (_, reply) = self
-            .call("GetItem", &json!({"TableName": "ledger", "Key": key}))
-            .await
-            .unwrap();
+        let (_, reply) =
+            self.call("GetItem", &json!({"TableName": "ledger", "Key": key})).await.unwrap();
         reply["Item"]["n"]["N"].as_str().unwrap().to_owned()
     }
 
@@ -105,12 +96,7 @@ async fn without_a_plan_calls_pass_through() {
     let table = Table::new(1).await;
     assert_eq!(table.transact("one").await.unwrap().0, StatusCode::OK);
     assert_eq!(table.balance().await, "1");
-    let operations: Vec<String> = table
-        .front
-        .calls()
-        .into_iter()
-        .map(|c| c.operation)
-        .collect();
+    let operations: Vec<String> = table.front.calls().into_iter().map(|c| c.operation).collect();
     assert_eq!(operations, ["TransactWriteItems", "GetItem"]);
     assert_eq!(table.front.calls()[0].tables, ["ledger"]);
 }
@@ -121,17 +107,9 @@ async fn a_scripted_conflict_is_at_the_balance_update_and_applies_nothing() {
     table.front.next("TransactWriteItems", Fault::Conflict);
     let (status, reply) = table.transact("one").await.unwrap();
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(
-        reply["__type"]
-            .as_str()
-            .unwrap()
-            .ends_with("#TransactionCanceledException")
-    );
+    assert!(reply["__type"].as_str().unwrap().ends_with("#TransactionCanceledException"));
     assert_eq!(reply["CancellationReasons"][0]["Code"], "None");
-    assert_eq!(
-        reply["CancellationReasons"][1]["Code"],
-        "TransactionConflict"
-    );
+    assert_eq!(reply["CancellationReasons"][1]["Code"], "TransactionConflict");
     assert_eq!(table.balance().await, "0");
     assert_eq!(table.transact("one").await.unwrap().0, StatusCode::OK);
 }
@@ -141,12 +119,7 @@ async fn single_writes_conflict_and_reads_do_not() {
     let table = Table::new(1).await;
     table.front.rules([Rule::any(Fault::Conflict, 1_000)]);
     let (_, reply) = table.put("x").await.unwrap();
-    assert!(
-        reply["__type"]
-            .as_str()
-            .unwrap()
-            .ends_with("#TransactionConflictException")
-    );
+    assert!(reply["__type"].as_str().unwrap().ends_with("#TransactionConflictException"));
     assert_eq!(table.balance().await, "0");
 }
 
@@ -158,12 +131,7 @@ async fn throttling_has_the_shape_of_the_call() {
     assert_eq!(reply["CancellationReasons"][1]["Code"], "ThrottlingError");
     let (status, reply) = table.put("x").await.unwrap();
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(
-        reply["__type"]
-            .as_str()
-            .unwrap()
-            .contains("ProvisionedThroughputExceeded")
-    );
+    assert!(reply["__type"].as_str().unwrap().contains("ProvisionedThroughputExceeded"));
 }
 
 #[tokio::test]
@@ -191,15 +159,10 @@ async fn a_lost_reply_was_applied_and_a_lost_request_was_not() {
 #[tokio::test]
 async fn a_script_waits_for_its_operation_and_goes_before_rules() {
     let table = Table::new(1).await;
-    table
-        .front
-        .rules([Rule::of("PutItem", Fault::Throttle, 1_000)]);
+    table.front.rules([Rule::of("PutItem", Fault::Throttle, 1_000)]);
     table.front.next("PutItem", Fault::ServerError);
     assert_eq!(table.balance().await, "0");
-    assert_eq!(
-        table.put("x").await.unwrap().0,
-        StatusCode::INTERNAL_SERVER_ERROR
-    );
+    assert_eq!(table.put("x").await.unwrap().0, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(table.put("x").await.unwrap().0, StatusCode::BAD_REQUEST);
 }
 
@@ -215,9 +178,7 @@ async fn a_front_that_is_down_refuses_everything_until_it_is_up() {
 #[tokio::test]
 async fn a_delayed_call_is_answered_all_the_same() {
     let table = Table::new(1).await;
-    table
-        .front
-        .next("PutItem", Fault::Delay(Duration::from_millis(1)));
+    table.front.next("PutItem", Fault::Delay(Duration::from_millis(1)));
     assert_eq!(table.put("x").await.unwrap().0, StatusCode::OK);
     assert_eq!(table.outcomes(), [Outcome::Answered(200)]);
 }
@@ -227,10 +188,9 @@ async fn the_same_seed_draws_the_same_faults() {
     let mut drawn = Vec::new();
     for seed in [7, 7, 8] {
         let table = Table::new(seed).await;
-        table.front.rules([
-            Rule::of("PutItem", Fault::ServerError, 200),
-            Rule::any(Fault::Throttle, 300),
-        ]);
+        table
+            .front
+            .rules([Rule::of("PutItem", Fault::ServerError, 200), Rule::any(Fault::Throttle, 300)]);
         for _ in 0..200 {
             table.put("x").await.unwrap();
         }
@@ -238,22 +198,9 @@ async fn the_same_seed_draws_the_same_faults() {
     }
     assert_eq!(drawn[0], drawn[1]);
     assert_ne!(drawn[0], drawn[2]);
-    let share = |fault| {
-        drawn[0]
-            .iter()
-            .filter(|o| **o == Outcome::Injected(fault))
-            .count()
-    };
-    assert!(
-        (25..56).contains(&share(Fault::ServerError)),
-        "{}",
-        share(Fault::ServerError)
-    );
-    assert!(
-        (40..81).contains(&share(Fault::Throttle)),
-        "{}",
-        share(Fault::Throttle)
-    );
+    let share = |fault| drawn[0].iter().filter(|o| **o == Outcome::Injected(fault)).count();
+    assert!((25..56).contains(&share(Fault::ServerError)), "{}", share(Fault::ServerError));
+    assert!((40..81).contains(&share(Fault::Throttle)), "{}", share(Fault::Throttle));
 }
 
 #[tokio::test]
@@ -268,10 +215,8 @@ async fn counting_tells_what_each_call_consumed() {
     table.put("x").await;
     table.balance().await;
     let calls = table.front.calls();
-    let units: Vec<_> = calls
-        .iter()
-        .map(|call| (call.capacity_write, call.capacity_read_halves))
-        .collect();
+    let units: Vec<_> =
+        calls.iter().map(|call| (call.capacity_write, call.capacity_read_halves)).collect();
     assert_eq!(units, [(4, 0), (1, 0), (0, 1)]);
 }
 

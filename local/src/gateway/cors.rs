@@ -23,16 +23,8 @@ pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Response<Body> {
     };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    put_list(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        &cors.allow_methods,
-    );
-    put_list(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        &cors.allow_headers,
-    );
+    put_list(headers, header::ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods);
+    put_list(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &cors.allow_headers);
     if let Some(seconds) = cors.max_age {
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(seconds));
     }
@@ -49,11 +41,7 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, response: &mut Response<Bo
         return;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    put_list(
-        headers,
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        &cors.expose_headers,
-    );
+    put_list(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers);
 }
 
 fn allowed_origin(cors: &Cors, request: &HeaderMap) -> Option<HeaderValue> {
@@ -61,10 +49,7 @@ fn allowed_origin(cors: &Cors, request: &HeaderMap) -> Option<HeaderValue> {
     if cors.allow_origins.iter().any(|allowed| allowed == "*") {
         return Some(HeaderValue::from_static("*"));
     }
-    let allowed = cors
-        .allow_origins
-        .iter()
-        .any(|allowed| allowed.as_bytes() == origin.as_bytes());
+    let allowed = cors.allow_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
     allowed.then(|| origin.clone())
 }
 

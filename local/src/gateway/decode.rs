@@ -24,10 +24,7 @@ pub(super) fn percent(text: &str) -> String {
 pub(super) fn query(raw: &str) -> impl Iterator<Item = (String, String)> {
     raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (
-            percent(&name.replace('+', " ")),
-            percent(&value.replace('+', " ")),
-        )
+        (percent(&name.replace('+', " ")), percent(&value.replace('+', " ")))
     })
 }
 

@@ -86,10 +86,7 @@ fn header_values(headers: &HeaderMap, domain: &str) -> BTreeMap<String, String> 
         .iter()
         .filter(|(name, _)| !matches!(**name, header::COOKIE | header::CONNECTION | header::HOST))
         .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
     let mut values = joined(pairs);
     let trace = format!("Root=1-{}-{}", random::hex(8), random::hex(24));

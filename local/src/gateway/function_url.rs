@@ -36,11 +36,7 @@ pub(crate) struct FunctionUrlServer {
 impl FunctionUrlServer {
     pub(crate) fn new(invocations: Arc<Invocations>, url: FunctionUrl) -> Self {
         let domain = format!("{}.lambda-url.{REGION}.on.aws", invocations.function.name);
-        Self {
-            invocations,
-            url,
-            domain,
-        }
+        Self { invocations, url, domain }
     }
 
     pub(crate) fn router(self) -> Router {
@@ -158,15 +154,10 @@ async fn next_chunk(
     match chunks.recv().await {
         Some(Chunk::Data(bytes)) => Some((Ok(bytes), Some((None, chunks)))),
         Some(Chunk::End) => None,
-        None => Some((
-            Err(std::io::Error::other("the function ended in mid-answer")),
-            None,
-        )),
+        None => Some((Err(std::io::Error::other("the function ended in mid-answer")), None)),
     }
 }
 
 fn separator(buffer: &[u8]) -> Option<usize> {
-    buffer
-        .windows(SEPARATOR.len())
-        .position(|window| window == SEPARATOR)
+    buffer.windows(SEPARATOR.len()).position(|window| window == SEPARATOR)
 }

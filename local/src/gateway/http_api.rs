@@ -35,9 +35,7 @@ impl HttpApi {
         let routes = functions
             .flat_map(|invocations| {
                 let routes = invocations.function.routes.clone();
-                routes
-                    .into_iter()
-                    .map(move |route| (route, Arc::clone(&invocations)))
+                routes.into_iter().map(move |route| (route, Arc::clone(&invocations)))
             })
             .collect();
         Self { routes, cors }

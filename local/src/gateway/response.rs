@@ -12,10 +12,7 @@ use serde_json::{Map, Value};
 /// An answer without `statusCode` is the body of a 200 in JSON.
 pub(super) fn from_buffered(answer: &Bytes) -> Option<Response<Body>> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
-    let Some(object) = answer
-        .as_object()
-        .filter(|object| object.contains_key("statusCode"))
-    else {
+    let Some(object) = answer.as_object().filter(|object| object.contains_key("statusCode")) else {
         let mut response = Response::new(Body::from(match answer {
             Value::String(text) => text,
             other => other.to_string(),
@@ -24,10 +21,7 @@ pub(super) fn from_buffered(answer: &Bytes) -> Option<Response<Body>> {
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         return Some(response);
     };
-    let text = object
-        .get("body")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = object.get("body").and_then(Value::as_str).unwrap_or_default();
     let body = if object.get("isBase64Encoded").and_then(Value::as_bool) == Some(true) {
         STANDARD.decode(text).ok()?
     } else {
@@ -47,24 +41,14 @@ pub(super) fn head(object: &Map<String, Value>) -> Option<Response<Body>> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::from_u16(u16::try_from(status).ok()?).ok()?;
     let headers = response.headers_mut();
-    for (name, value) in object
-        .get("headers")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (name, value) in object.get("headers").and_then(Value::as_object).into_iter().flatten() {
         let text = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         add(headers, name, &text)?;
     }
-    for cookie in object
-        .get("cookies")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for cookie in object.get("cookies").and_then(Value::as_array).into_iter().flatten() {
         add(headers, "set-cookie", cookie.as_str()?)?;
     }
     // These belong to the connection between the stack and the client.

@@ -24,23 +24,16 @@ pub(super) fn matches(route: &Route, method: &str, raw_path: &str) -> Option<Mat
     if route.method != "ANY" && route.method != method {
         return None;
     }
-    let mut found = Match {
-        parameters: BTreeMap::new(),
-        rank: Vec::new(),
-    };
+    let mut found = Match { parameters: BTreeMap::new(), rank: Vec::new() };
     let mut segments = raw_path.split('/');
     for expected in route.path.split('/') {
-        let parameter = expected
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
+        let parameter = expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         if let Some(greedy) = parameter.and_then(|name| name.strip_suffix('+')) {
             let rest: Vec<&str> = segments.collect();
             if rest.is_empty() {
                 return None;
             }
-            found
-                .parameters
-                .insert(greedy.to_owned(), decode::percent(&rest.join("/")));
+            found.parameters.insert(greedy.to_owned(), decode::percent(&rest.join("/")));
             found.rank.push(GREEDY);
             return Some(found);
         }
@@ -48,9 +41,7 @@ pub(super) fn matches(route: &Route, method: &str, raw_path: &str) -> Option<Mat
         match parameter {
             Some(_) if segment.is_empty() => return None,
             Some(name) => {
-                found
-                    .parameters
-                    .insert(name.to_owned(), decode::percent(segment));
+                found.parameters.insert(name.to_owned(), decode::percent(segment));
                 found.rank.push(PARAMETER);
             }
             None if segment == expected => found.rank.push(FIXED),

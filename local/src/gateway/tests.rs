@@ -18,16 +18,10 @@ use crate::template::{Cors, Route};
 fn invocations(name: &str, routes: &[(&str, &str)]) -> Arc<Invocations> {
     let routes = routes
         .iter()
-        .map(|(method, path)| Route {
-            method: (*method).into(),
-            path: (*path).into(),
-        })
+        .map(|(method, path)| Route { method: (*method).into(), path: (*path).into() })
         .collect();
     let base = function(name, Duration::from_mins(1));
-    Arc::new(Invocations::new(crate::template::Function {
-        routes,
-        ..base
-    }))
+    Arc::new(Invocations::new(crate::template::Function { routes, ..base }))
 }
 
 fn cors() -> Cors {
@@ -89,10 +83,7 @@ async fn an_event_has_the_shape_of_payload_format_2() {
     assert_eq!(event["body"], "{\"a\":1}");
     assert_eq!(event["isBase64Encoded"], false);
     let context = &event["requestContext"];
-    assert_eq!(
-        context["domainName"],
-        "local.execute-api.us-east-1.amazonaws.com"
-    );
+    assert_eq!(context["domainName"], "local.execute-api.us-east-1.amazonaws.com");
     assert_eq!(context["accountId"], "123456789012");
     assert_eq!(context["stage"], "$default");
     assert_eq!(context["http"]["method"], "POST");
@@ -108,12 +99,7 @@ async fn the_content_type_alone_decides_about_base64() {
         (Some("text/plain; charset=utf-8"), b"a", "a", false),
         (Some("Application/XML"), b"a", "a", false),
         (Some("application/javascript"), b"a", "a", false),
-        (
-            Some("application/x-www-form-urlencoded"),
-            b"a",
-            "YQ==",
-            true,
-        ),
+        (Some("application/x-www-form-urlencoded"), b"a", "YQ==", true),
         (Some("application/problem+json"), b"a", "YQ==", true),
         (None, b"a", "YQ==", true),
         (Some("application/json"), b"\xff", "/w==", true),
@@ -128,10 +114,7 @@ async fn the_content_type_alone_decides_about_base64() {
         assert_eq!(event["isBase64Encoded"], encoded, "{content_type:?}");
     }
     let event = event_of(Request::get("/e/1"), b"").await;
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&Value::Null, &json!(false))
-    );
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&Value::Null, &json!(false)));
 }
 
 #[tokio::test]
@@ -204,20 +187,12 @@ async fn an_answer_becomes_status_headers_cookies_and_body() {
 async fn an_answer_without_a_status_is_the_body_and_nonsense_is_an_error() {
     let response = response_for(json!({"a": 1}), None).await;
     assert_eq!(response.headers()["content-type"], "application/json");
-    assert_eq!(
-        (response.status(), &body(response).await[..]),
-        (StatusCode::OK, &b"{\"a\":1}"[..])
-    );
-    for nonsense in [
-        json!({"statusCode": 7}),
-        json!({"statusCode": 200, "headers": {"a b": "c"}}),
-    ] {
+    assert_eq!((response.status(), &body(response).await[..]), (StatusCode::OK, &b"{\"a\":1}"[..]));
+    for nonsense in [json!({"statusCode": 7}), json!({"statusCode": 200, "headers": {"a b": "c"}})]
+    {
         let response = response_for(nonsense, None).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(
-            body(response).await,
-            r#"{"message":"Internal Server Error"}"#
-        );
+        assert_eq!(body(response).await, r#"{"message":"Internal Server Error"}"#);
     }
 }
 
@@ -225,46 +200,20 @@ async fn an_answer_without_a_status_is_the_body_and_nonsense_is_an_error() {
 async fn cors_comes_from_the_template_and_not_from_the_function() {
     let answer = json!({"statusCode": 200, "headers": {"access-control-allow-origin": "*"}});
     let response = response_for(answer, Some(cors())).await;
-    assert_eq!(
-        response.headers()["access-control-allow-origin"],
-        "https://app.example"
-    );
-    assert_eq!(
-        response.headers()["access-control-expose-headers"],
-        "x-credits-charged"
-    );
+    assert_eq!(response.headers()["access-control-allow-origin"], "https://app.example");
+    assert_eq!(response.headers()["access-control-expose-headers"], "x-credits-charged");
     let preflight = |origin: &str| {
         Request::options("/anything")
             .header("origin", origin)
             .header("access-control-request-method", "POST")
     };
-    let response = send(
-        api(&[], Some(cors())),
-        preflight("https://app.example"),
-        b"",
-    )
-    .await;
+    let response = send(api(&[], Some(cors())), preflight("https://app.example"), b"").await;
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
-    assert_eq!(
-        response.headers()["access-control-allow-methods"],
-        "GET,POST"
-    );
-    assert_eq!(
-        response.headers()["access-control-allow-headers"],
-        "authorization"
-    );
+    assert_eq!(response.headers()["access-control-allow-methods"], "GET,POST");
+    assert_eq!(response.headers()["access-control-allow-headers"], "authorization");
     assert_eq!(response.headers()["access-control-max-age"], "60");
-    let response = send(
-        api(&[], Some(cors())),
-        preflight("https://evil.example"),
-        b"",
-    )
-    .await;
-    assert!(
-        !response
-            .headers()
-            .contains_key("access-control-allow-origin")
-    );
+    let response = send(api(&[], Some(cors())), preflight("https://evil.example"), b"").await;
+    assert!(!response.headers().contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,13 +242,8 @@ async fn a_body_over_the_limit_is_refused_before_any_invocation() {
 
 #[test]
 fn percent_codes_are_decoded_and_the_rest_is_left() {
-    let rows = [
-        ("a%20b", "a b"),
-        ("%e2%82%ac", "€"),
-        ("100%", "100%"),
-        ("%zz", "%zz"),
-        ("%4", "%4"),
-    ];
+    let rows =
+        [("a%20b", "a b"), ("%e2%82%ac", "€"), ("100%", "100%"), ("%zz", "%zz"), ("%4", "%4")];
     for (encoded, decoded) in rows {
         assert_eq!(decode::percent(encoded), decoded);
     }

@@ -117,10 +117,7 @@ impl Behaviour {
                 "Unsupported value for organization org-stand-in.".to_owned(),
             ),
             Self::Stalls => {
-                return Some(Reply {
-                    start: Start::Never,
-                    ..Reply::empty()
-                });
+                return Some(Reply { start: Start::Never, ..Reply::empty() });
             }
             _ => return None,
         };
@@ -133,11 +130,7 @@ impl Behaviour {
 
     /// When the reply of this model starts.
     pub(crate) fn start(self) -> Start {
-        if self == Self::Slow {
-            Start::After(SLOW)
-        } else {
-            Start::AtOnce
-        }
+        if self == Self::Slow { Start::After(SLOW) } else { Start::AtOnce }
     }
 }
 

@@ -39,34 +39,19 @@ pub(crate) fn reply(body: &Value, number: u64) -> Reply {
     if let Some(refusal) = behaviour.refusal(&chat.model) {
         return refusal;
     }
-    let reply = if chat.stream {
-        chat.streamed(behaviour)
-    } else {
-        chat.buffered(behaviour)
-    };
-    Reply {
-        start: behaviour.start(),
-        ..reply
-    }
+    let reply = if chat.stream { chat.streamed(behaviour) } else { chat.buffered(behaviour) };
+    Reply { start: behaviour.start(), ..reply }
 }
 
 impl Chat {
     fn parse(body: &Value, number: u64) -> Result<Self, Reply> {
         let Some(model) = body.get("model").and_then(Value::as_str) else {
-            return Err(Reply::invalid(
-                "model",
-                "you must provide a model parameter",
-            ));
+            return Err(Reply::invalid("model", "you must provide a model parameter"));
         };
-        let Some(messages) = body
-            .get("messages")
-            .and_then(Value::as_array)
-            .filter(|list| !list.is_empty())
+        let Some(messages) =
+            body.get("messages").and_then(Value::as_array).filter(|list| !list.is_empty())
         else {
-            return Err(Reply::invalid(
-                "messages",
-                "Missing required parameter: 'messages'.",
-            ));
+            return Err(Reply::invalid("messages", "Missing required parameter: 'messages'."));
         };
         let choices = Reply::count(body, CHOICES_MAX)?;
         let mut words = words_for(model, messages);
@@ -85,10 +70,7 @@ impl Chat {
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
             choices,
-            prompt_words: messages
-                .iter()
-                .map(|m| text(m).split_whitespace().count())
-                .sum(),
+            prompt_words: messages.iter().map(|m| text(m).split_whitespace().count()).sum(),
             words,
             finish_reason: if cut { "length" } else { "stop" },
         })
@@ -98,10 +80,7 @@ impl Chat {
         let whole = || Reply::json(StatusCode::OK, &self.completion(self.choices));
         match behaviour {
             Behaviour::Breaks => whole().half_then(Step::Cut),
-            Behaviour::BreaksAtOnce => Reply {
-                steps: vec![Step::Pause, Step::Cut],
-                ..whole()
-            },
+            Behaviour::BreaksAtOnce => Reply { steps: vec![Step::Pause, Step::Cut], ..whole() },
             Behaviour::StallsMidway => whole().half_then(Step::Hang),
             Behaviour::Empty => Reply::empty(),
             Behaviour::ErrorEvent => Reply::json(StatusCode::OK, &late_error()),
@@ -167,9 +146,7 @@ impl Chat {
     }
 
     fn each_choice(&self, delta: &Value) -> Vec<Step> {
-        (0..self.choices)
-            .map(|index| self.chunk(&choice(index, delta, &Value::Null)))
-            .collect()
+        (0..self.choices).map(|index| self.chunk(&choice(index, delta, &Value::Null))).collect()
     }
 
     fn end(&self) -> Vec<Step> {
@@ -243,10 +220,9 @@ fn words_for(model: &str, messages: &[Value]) -> Vec<String> {
 fn text(message: &Value) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .filter_map(|part| part.get("text")?.as_str())
-            .collect(),
+        Some(Value::Array(parts)) => {
+            parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
+        }
         _ => String::new(),
     }
 }

@@ -24,15 +24,8 @@ const PICTURE: &str =
 
 /// The reply to one request body; `origin` starts the URLs of pictures.
 pub(crate) fn reply(body: &Value, origin: &str) -> Reply {
-    let model = body
-        .get("model")
-        .and_then(Value::as_str)
-        .unwrap_or("stand-in-image-1");
-    if body
-        .get("prompt")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
+    let model = body.get("model").and_then(Value::as_str).unwrap_or("stand-in-image-1");
+    if body.get("prompt").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Reply::invalid("prompt", "Missing required parameter: 'prompt'.");
     }
     let count = match Reply::count(body, IMAGES_MAX) {
@@ -45,18 +38,12 @@ pub(crate) fn reply(body: &Value, origin: &str) -> Reply {
     }
     let image = if behaviour == Behaviour::Huge {
         json!({"b64_json": STANDARD.encode(vec![0; HUGE_BYTES])})
-    } else if body
-        .get("response_format")
-        .is_some_and(|format| format == "b64_json")
-    {
+    } else if body.get("response_format").is_some_and(|format| format == "b64_json") {
         json!({ "b64_json": PICTURE })
     } else {
         json!({"url": format!("{origin}{PICTURE_PATH}")})
     };
-    Reply {
-        start: behaviour.start(),
-        ..misbehave(behaviour, &images(count, &image))
-    }
+    Reply { start: behaviour.start(), ..misbehave(behaviour, &images(count, &image)) }
 }
 
 fn images(count: usize, image: &Value) -> Value {
@@ -68,10 +55,7 @@ fn misbehave(behaviour: Behaviour, images: &Value) -> Reply {
     let whole = Reply::json(StatusCode::OK, images);
     match behaviour {
         Behaviour::Breaks => whole.half_then(Step::Cut),
-        Behaviour::BreaksAtOnce => Reply {
-            steps: vec![Step::Pause, Step::Cut],
-            ..whole
-        },
+        Behaviour::BreaksAtOnce => Reply { steps: vec![Step::Pause, Step::Cut], ..whole },
         Behaviour::StallsMidway => whole.half_then(Step::Hang),
         Behaviour::Empty => Reply::empty(),
         Behaviour::Rubbish => Reply::bytes("application/json", Bytes::from_static(b"<html>504")),
@@ -79,11 +63,8 @@ fn misbehave(behaviour: Behaviour, images: &Value) -> Reply {
             Reply::json(StatusCode::OK, &json!({"created": CREATED_S, "data": []}))
         }
         Behaviour::ErrorEvent => {
-            let error = error_body(
-                "server_error",
-                &Value::Null,
-                "no image on inference-7.internal",
-            );
+            let error =
+                error_body("server_error", &Value::Null, "no image on inference-7.internal");
             Reply::json(StatusCode::OK, &error)
         }
         _ => whole,

@@ -70,10 +70,7 @@ impl Reply {
     }
 
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
-        Self {
-            status,
-            ..Self::bytes("application/json", body.to_string().into())
-        }
+        Self { status, ..Self::bytes("application/json", body.to_string().into()) }
     }
 
     /// Server-sent events.
@@ -112,34 +109,19 @@ impl Reply {
             None | Some(Value::Null) => Some(1),
             Some(n) => n.as_u64().and_then(|n| usize::try_from(n).ok()),
         };
-        count
-            .filter(|count| (1..=max).contains(count))
-            .ok_or_else(|| {
-                Self::invalid(
-                    "n",
-                    &format!("Invalid 'n': expected an integer from 1 to {max}."),
-                )
-            })
+        count.filter(|count| (1..=max).contains(count)).ok_or_else(|| {
+            Self::invalid("n", &format!("Invalid 'n': expected an integer from 1 to {max}."))
+        })
     }
 
     pub(crate) fn not_json() -> Self {
         let message = "We could not parse the JSON body of your request.";
-        Self::error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request_error",
-            &Value::Null,
-            message,
-        )
+        Self::error(StatusCode::BAD_REQUEST, "invalid_request_error", &Value::Null, message)
     }
 
     pub(crate) fn unknown_url(method: &Method, path: &str) -> Self {
         let message = format!("Invalid URL ({method} {path})");
-        Self::error(
-            StatusCode::NOT_FOUND,
-            "invalid_request_error",
-            &Value::Null,
-            &message,
-        )
+        Self::error(StatusCode::NOT_FOUND, "invalid_request_error", &Value::Null, &message)
     }
 
     /// 401 that repeats the ends of the key, as the real provider does: what must not leak.
@@ -156,12 +138,7 @@ impl Reply {
             }
         };
         let code = json!("invalid_api_key");
-        Self::error(
-            StatusCode::UNAUTHORIZED,
-            "invalid_request_error",
-            &code,
-            &message,
-        )
+        Self::error(StatusCode::UNAUTHORIZED, "invalid_request_error", &code, &message)
     }
 
     /// Plays the steps. `number` makes the request id.
@@ -180,10 +157,7 @@ impl Reply {
             Response::new(Body::from_stream(body(self.steps, word_pause, in_progress)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(self.content_type),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         if let Some(length) = self.length {
             headers.insert(header::CONTENT_LENGTH, length.into());
         }
@@ -191,14 +165,8 @@ impl Reply {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         // The real provider sends such headers, and none of them is for the guard's callers.
-        headers.insert(
-            "openai-organization",
-            HeaderValue::from_static("org-stand-in"),
-        );
-        headers.insert(
-            header::SET_COOKIE,
-            HeaderValue::from_static("__cf_bm=stand-in; Path=/"),
-        );
+        headers.insert("openai-organization", HeaderValue::from_static("org-stand-in"));
+        headers.insert(header::SET_COOKIE, HeaderValue::from_static("__cf_bm=stand-in; Path=/"));
         headers.insert("x-request-number", number.into());
         response
     }

@@ -28,10 +28,7 @@ pub(crate) fn function(name: &str, timeout: Duration) -> Function {
         routes: Vec::new(),
         schedules: Vec::new(),
         queues: Vec::new(),
-        url: Some(FunctionUrl {
-            invoke_mode: InvokeMode::ResponseStream,
-            cors: None,
-        }),
+        url: Some(FunctionUrl { invoke_mode: InvokeMode::ResponseStream, cors: None }),
     }
 }
 
@@ -74,13 +71,7 @@ impl Bench {
         let server = FunctionUrlServer::new(Arc::clone(&invocations), config);
         servers.serve(url_listener, server.router());
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self {
-            servers,
-            invocations,
-            runtime,
-            function_url,
-            client,
-        }
+        Self { servers, invocations, runtime, function_url, client }
     }
 
     async fn get(&self, url: String) -> Response<Incoming> {
@@ -92,26 +83,16 @@ impl Bench {
     async fn next(&self) -> String {
         let url = format!("{}/2018-06-01/runtime/invocation/next", self.runtime);
         let response = self.get(url).await;
-        response.headers()["lambda-runtime-aws-request-id"]
-            .to_str()
-            .unwrap()
-            .to_owned()
+        response.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned()
     }
 
     async fn answer(&self, request_id: &str, body: Body, streaming: bool) -> StatusCode {
-        let url = format!(
-            "{}/2018-06-01/runtime/invocation/{request_id}/response",
-            self.runtime
-        );
+        let url = format!("{}/2018-06-01/runtime/invocation/{request_id}/response", self.runtime);
         let mut request = Request::post(url);
         if streaming {
             request = request.header("Lambda-Runtime-Function-Response-Mode", "streaming");
         }
-        self.client
-            .request(request.body(body).unwrap())
-            .await
-            .unwrap()
-            .status()
+        self.client.request(request.body(body).unwrap()).await.unwrap().status()
     }
 
     /// Starts a call of the function URL.
@@ -123,9 +104,7 @@ impl Bench {
 }
 
 fn text(text: &str) -> Body {
-    Full::new(Bytes::from(text.to_owned()))
-        .map_err(|never| match never {})
-        .boxed()
+    Full::new(Bytes::from(text.to_owned())).map_err(|never| match never {}).boxed()
 }
 
 /// A body that is sent piece by piece, as the test says.
@@ -157,23 +136,14 @@ async fn an_invocation_carries_what_lambda_tells_a_process() {
     let request_id = header("lambda-runtime-aws-request-id");
     let event = response.into_body().collect().await.unwrap().to_bytes();
     let event: Value = serde_json::from_slice(&event).unwrap();
-    assert_eq!(
-        event["requestContext"]["domainName"],
-        "f.lambda-url.us-east-1.on.aws"
-    );
+    assert_eq!(event["requestContext"]["domainName"], "f.lambda-url.us-east-1.on.aws");
     assert_eq!(event["rawPath"], "/a%20b");
     assert_eq!(event["queryStringParameters"], json!({"c": "1,2"}));
     let answer = json!({"statusCode": 418, "body": "tea"}).to_string();
-    assert_eq!(
-        bench.answer(&request_id, text(&answer), false).await,
-        StatusCode::ACCEPTED
-    );
+    assert_eq!(bench.answer(&request_id, text(&answer), false).await, StatusCode::ACCEPTED);
     assert_eq!(call.await.unwrap().status(), StatusCode::IM_A_TEAPOT);
     // The invocation is over: whatever comes for it now is refused.
-    assert_eq!(
-        bench.answer(&request_id, text("{}"), false).await,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(bench.answer(&request_id, text("{}"), false).await, StatusCode::BAD_REQUEST);
     bench.servers.shutdown().await;
 }
 
@@ -212,10 +182,7 @@ async fn a_stream_that_breaks_off_is_not_mistaken_for_a_complete_one() {
     let (writer, body) = pieces();
     writer.send(Ok(Bytes::from_static(PRELUDE))).unwrap();
     writer.send(Ok(Bytes::from_static(b"half"))).unwrap();
-    let url = format!(
-        "{}/2018-06-01/runtime/invocation/{request_id}/response",
-        bench.runtime
-    );
+    let url = format!("{}/2018-06-01/runtime/invocation/{request_id}/response", bench.runtime);
     let request = Request::post(url)
         .header("Lambda-Runtime-Function-Response-Mode", "streaming")
         .body(body)
@@ -255,15 +222,8 @@ async fn a_function_that_takes_too_long_is_cut_off_and_its_process_doomed() {
     let request_id = bench.next().await;
     let mut life = bench.invocations.worker(7);
     assert_eq!(call.await.unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
-    drop(
-        life.wait_for(|life| *life == crate::invocation::Life::Doomed)
-            .await
-            .unwrap(),
-    );
-    assert_eq!(
-        bench.answer(&request_id, text("{}"), false).await,
-        StatusCode::BAD_REQUEST
-    );
+    drop(life.wait_for(|life| *life == crate::invocation::Life::Doomed).await.unwrap());
+    assert_eq!(bench.answer(&request_id, text("{}"), false).await, StatusCode::BAD_REQUEST);
     // A doomed process gets nothing more.
     let url = format!("{}/2018-06-01/runtime/invocation/next", bench.runtime);
     assert_eq!(bench.get(url).await.status(), StatusCode::GONE);

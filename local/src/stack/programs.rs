@@ -131,10 +131,7 @@ pub(super) fn check(template: &Template, folder: &Path) -> Result<(), StackError
     for function in &template.functions {
         let path = folder.join(&function.name);
         if !path.is_file() {
-            return Err(StackError::NoProgram {
-                function: function.name.clone(),
-                path,
-            });
+            return Err(StackError::NoProgram { function: function.name.clone(), path });
         }
     }
     Ok(())

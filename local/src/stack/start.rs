@@ -35,10 +35,7 @@ pub(super) async fn start(options: Options) -> Result<Stack, StackError> {
     servers.serve(aws_listener, aws.clone().router());
 
     let functions = queues_of(&template);
-    servers.serve(
-        runtime_listener,
-        runtime_api::router(Arc::clone(&functions)),
-    );
+    servers.serve(runtime_listener, runtime_api::router(Arc::clone(&functions)));
     let http_api_url = url(&http_listener)?;
     let http_api = HttpApi::new(functions.values().cloned(), template.cors.clone());
     servers.serve(http_listener, http_api.router());
@@ -76,10 +73,7 @@ fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
     };
     let mut template = Template::load(&options.template, &deployment)?;
     for (name, timeout) in &options.timeouts {
-        let function = template
-            .functions
-            .iter_mut()
-            .find(|function| function.name == *name);
+        let function = template.functions.iter_mut().find(|function| function.name == *name);
         let function = function.ok_or_else(|| StackError::NoFunction(name.clone()))?;
         function.timeout = *timeout;
     }
@@ -92,11 +86,7 @@ async fn bind_function_urls(
 ) -> Result<Vec<(String, TcpListener)>, StackError> {
     let mut listeners = Vec::new();
     let mut port = first_port;
-    for function in template
-        .functions
-        .iter()
-        .filter(|function| function.url.is_some())
-    {
+    for function in template.functions.iter().filter(|function| function.url.is_some()) {
         listeners.push((function.name.clone(), listener::bind(port).await?));
         if port != 0 {
             port = port.saturating_add(1);
@@ -156,11 +146,7 @@ async fn put_parameters(
     }
     for (name, value) in &options.secrets {
         let name = format!("/saldo/{STAGE}/secrets/{name}");
-        aws.put_secret(&Parameter {
-            name,
-            value: value.clone(),
-        })
-        .await?;
+        aws.put_secret(&Parameter { name, value: value.clone() }).await?;
     }
     Ok(())
 }
@@ -169,10 +155,7 @@ async fn front(front: Option<Front>, dynamodb_url: &str) -> Result<String, Stack
     let Some(front) = front else {
         return Ok(dynamodb_url.to_owned());
     };
-    let failed = |source| StackError::Io {
-        what: "the front of the database".into(),
-        source,
-    };
+    let failed = |source| StackError::Io { what: "the front of the database".into(), source };
     let address: SocketAddr = dynamodb_url
         .trim_start_matches("http://")
         .parse()
@@ -189,10 +172,7 @@ fn spawn_event_sources(
 ) {
     for invocations in functions.values() {
         for source in &invocations.function.queues {
-            let queue = template
-                .queues
-                .iter()
-                .find(|queue| queue.arn == source.queue_arn);
+            let queue = template.queues.iter().find(|queue| queue.arn == source.queue_arn);
             let Some(queue) = queue.cloned() else {
                 continue;
             };
@@ -207,8 +187,5 @@ fn spawn_event_sources(
 }
 
 fn url(listener: &TcpListener) -> Result<String, StackError> {
-    listener::url(listener).map_err(|source| StackError::Io {
-        what: "a listener".into(),
-        source,
-    })
+    listener::url(listener).map_err(|source| StackError::Io { what: "a listener".into(), source })
 }

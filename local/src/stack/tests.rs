@@ -34,11 +34,7 @@ async fn refusal(options: Options) -> String {
 async fn a_taken_port_is_named_with_the_way_out() {
     let taken = crate::listener::bind(0).await.unwrap();
     let port = taken.local_addr().unwrap().port();
-    let error = refusal(Options {
-        port,
-        ..options(None)
-    })
-    .await;
+    let error = refusal(Options { port, ..options(None) }).await;
     assert!(error.contains(&format!("port {port} is in use")), "{error}");
     assert!(error.contains("--port"), "{error}");
 }
@@ -46,10 +42,7 @@ async fn a_taken_port_is_named_with_the_way_out() {
 #[tokio::test]
 async fn a_missing_program_is_named_with_the_way_to_build_it() {
     let error = refusal(options(None)).await;
-    assert!(
-        error.contains("ai-guard") && error.contains("cargo build"),
-        "{error}"
-    );
+    assert!(error.contains("ai-guard") && error.contains("cargo build"), "{error}");
 }
 
 #[tokio::test]
@@ -63,18 +56,12 @@ async fn a_required_setting_without_value_is_named() {
 #[tokio::test]
 async fn a_function_that_always_crashes_is_said_with_its_last_lines() {
     let error = refusal(options(Some("echo 'no setting `X`' >&2; exit 3"))).await;
-    assert!(
-        error.contains("does not start") && error.contains("exit status: 3"),
-        "{error}"
-    );
+    assert!(error.contains("does not start") && error.contains("exit status: 3"), "{error}");
     assert!(error.contains("no setting `X`"), "{error}");
 }
 
 #[tokio::test]
 async fn functions_see_the_template_and_nothing_of_the_shell() {
-    let error = refusal(options(Some(
-        "env >&2; echo \"$LEDGER_TABLE $HOME\" >&2; exit 1",
-    )))
-    .await;
+    let error = refusal(options(Some("env >&2; echo \"$LEDGER_TABLE $HOME\" >&2; exit 1"))).await;
     assert!(error.contains("  | saldo-local-LedgerTable \n"), "{error}");
 }

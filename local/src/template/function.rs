@@ -118,9 +118,7 @@ impl Function {
         merge(&mut merged, properties);
         let properties: FunctionProperties = read(merged, &place)?;
         let name = kebab_case(&logical_id);
-        let binary = metadata
-            .pointer("/BuildProperties/Binary")
-            .and_then(Value::as_str);
+        let binary = metadata.pointer("/BuildProperties/Binary").and_then(Value::as_str);
         if binary != Some(name.as_str()) {
             let message = format!("its Metadata must name the program `{name}` as Binary");
             return Err(TemplateError::new(place, message));
@@ -136,10 +134,7 @@ impl Function {
             routes: Vec::new(),
             schedules: Vec::new(),
             queues: Vec::new(),
-            url: properties
-                .function_url_config
-                .map(|url| function_url(url, &place))
-                .transpose()?,
+            url: properties.function_url_config.map(|url| function_url(url, &place)).transpose()?,
             logical_id,
             name,
         };
@@ -161,15 +156,9 @@ impl Function {
 
 fn function_url(url: FunctionUrlProperties, place: &str) -> Result<FunctionUrl, TemplateError> {
     if url.auth_type != "NONE" {
-        return Err(TemplateError::new(
-            place,
-            "only a function URL with AuthType NONE is served",
-        ));
+        return Err(TemplateError::new(place, "only a function URL with AuthType NONE is served"));
     }
-    Ok(FunctionUrl {
-        invoke_mode: url.invoke_mode,
-        cors: url.cors,
-    })
+    Ok(FunctionUrl { invoke_mode: url.invoke_mode, cors: url.cors })
 }
 
 fn variables(

@@ -65,24 +65,14 @@ pub(super) fn resolve(text: &str, deployment: &Deployment) -> Result<Resolved, T
     for (key, value) in &document.resources {
         let (Some(name), Some(kind)) = (key.as_str(), value.get("Type").and_then(Yaml::as_str))
         else {
-            return Err(TemplateError::new(
-                "resources",
-                format!("{key:?} has no type"),
-            ));
+            return Err(TemplateError::new("resources", format!("{key:?} has no type")));
         };
         resource_kinds.insert(name.to_owned(), kind.to_owned());
     }
-    let resolver = Resolver {
-        deployment,
-        parameters: document.parameters,
-        resource_kinds,
-    };
+    let resolver = Resolver { deployment, parameters: document.parameters, resource_kinds };
     for name in deployment.parameters.keys() {
         if !resolver.parameters.contains_key(name) {
-            return Err(TemplateError::new(
-                "parameters",
-                format!("there is no `{name}`"),
-            ));
+            return Err(TemplateError::new("parameters", format!("there is no `{name}`")));
         }
     }
     let mut resources = Vec::new();
@@ -93,10 +83,7 @@ pub(super) fn resolve(text: &str, deployment: &Deployment) -> Result<Resolved, T
     }
     let function_globals = resolver.value(document.globals.function, "globals")?;
     resolver.value(document.outputs, "outputs")?;
-    Ok(Resolved {
-        resources,
-        function_globals,
-    })
+    Ok(Resolved { resources, function_globals })
 }
 
 impl Resolver<'_> {
@@ -139,10 +126,7 @@ impl Resolver<'_> {
 
     fn intrinsic(&self, tag: &str, value: &Yaml, place: &str) -> Result<Value, TemplateError> {
         let text = value.as_str().ok_or_else(|| {
-            TemplateError::new(
-                place,
-                format!("`{tag}` is understood only with a plain text"),
-            )
+            TemplateError::new(place, format!("`{tag}` is understood only with a plain text"))
         })?;
         match tag {
             "!Ref" => self.reference(text, place),
@@ -158,10 +142,7 @@ impl Resolver<'_> {
     fn reference(&self, name: &str, place: &str) -> Result<Value, TemplateError> {
         if let Some(parameter) = self.parameters.get(name) {
             let given = self.deployment.parameters.get(name);
-            let value = given
-                .or(parameter.default.as_ref())
-                .cloned()
-                .unwrap_or_default();
+            let value = given.or(parameter.default.as_ref()).cloned().unwrap_or_default();
             return Ok(match parameter.kind.as_str() {
                 "CommaDelimitedList" => value.split(',').map(str::trim).collect(),
                 _ => Value::String(value),
@@ -184,10 +165,9 @@ impl Resolver<'_> {
             Some("AWS::SQS::Queue") => Ok(queue_url(self.deployment, &physical)),
             Some("AWS::Serverless::HttpApi") => Ok("local".to_owned()),
             Some("AWS::DynamoDB::Table" | "AWS::Serverless::Function") => Ok(physical),
-            Some(kind) => Err(TemplateError::new(
-                place,
-                format!("!Ref to a `{kind}` is not understood"),
-            )),
+            Some(kind) => {
+                Err(TemplateError::new(place, format!("!Ref to a `{kind}` is not understood")))
+            }
             None => Err(TemplateError::new(place, format!("there is no `{name}`"))),
         }
     }
@@ -216,10 +196,7 @@ impl Resolver<'_> {
         }
         match self.reference(name, place)? {
             Value::String(text) => Ok(text),
-            _ => Err(TemplateError::new(
-                place,
-                format!("the list `{name}` is not a text"),
-            )),
+            _ => Err(TemplateError::new(place, format!("the list `{name}` is not a text"))),
         }
     }
 

@@ -20,8 +20,5 @@ pub(super) fn parse_rate(expression: &str) -> Result<Duration, String> {
         (1, "day") | (2.., "days") => 86_400,
         _ => return Err(refusal()),
     };
-    value
-        .checked_mul(unit_seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(refusal)
+    value.checked_mul(unit_seconds).map(Duration::from_secs).ok_or_else(refusal)
 }

@@ -123,28 +123,17 @@ impl Table {
             name,
             key: key(&properties.key_schema, place)?,
             indexes: indexes(properties.global_secondary_indexes, place)?,
-            stream_view: properties
-                .stream_specification
-                .map(|stream| stream.stream_view_type),
+            stream_view: properties.stream_specification.map(|stream| stream.stream_view_type),
             ttl_attribute: properties
                 .time_to_live_specification
                 .filter(|ttl| ttl.enabled)
                 .map(|ttl| ttl.attribute_name),
         };
         let declared = &properties.attribute_definitions;
-        if declared
-            .iter()
-            .any(|attribute| attribute.attribute_type != "S")
-        {
-            return Err(TemplateError::new(
-                place,
-                "a key attribute must be of type `S`",
-            ));
+        if declared.iter().any(|attribute| attribute.attribute_type != "S") {
+            return Err(TemplateError::new(place, "a key attribute must be of type `S`"));
         }
-        let mut names: Vec<_> = declared
-            .iter()
-            .map(|item| item.attribute_name.as_str())
-            .collect();
+        let mut names: Vec<_> = declared.iter().map(|item| item.attribute_name.as_str()).collect();
         names.sort_unstable();
         if names != table.key_attributes() {
             let message = "the attribute definitions are not exactly the attributes of its keys";
@@ -184,9 +173,7 @@ impl Table {
         let place = format!("table `{}`", self.name);
         let found: Description = read(description, &place)?;
         let found_indexes = indexes(found.global_secondary_indexes.unwrap_or_default(), &place)?;
-        let found_stream = found
-            .stream_specification
-            .map(|stream| stream.stream_view_type);
+        let found_stream = found.stream_specification.map(|stream| stream.stream_view_type);
         Ok(if key(&found.key_schema, &place)? != self.key {
             Some("its key")
         } else if found_indexes != self.indexes {
@@ -238,10 +225,7 @@ fn key(schema: &[KeyElement], place: &str) -> Result<Key, TemplateError> {
     };
     let partition =
         named("HASH").ok_or_else(|| TemplateError::new(place, "a key needs a HASH attribute"))?;
-    Ok(Key {
-        partition,
-        sort: named("RANGE"),
-    })
+    Ok(Key { partition, sort: named("RANGE") })
 }
 
 fn indexes(

@@ -25,19 +25,14 @@ fn real() -> Template {
 fn check_refused(from: &str, to: &str, place: &str, message: &str) {
     assert!(REAL.contains(from), "`{from}` is not in the template");
     let changed = REAL.replacen(from, to, 1);
-    let error = Template::parse(&changed, &deployment())
-        .unwrap_err()
-        .to_string();
+    let error = Template::parse(&changed, &deployment()).unwrap_err().to_string();
     assert!(error.contains(place) && error.contains(message), "{error}");
 }
 
 #[test]
 fn the_ledger_has_a_stream_and_an_index_and_the_state_a_ttl() {
     let template = real();
-    let key = Key {
-        partition: "pk".into(),
-        sort: Some("sk".into()),
-    };
+    let key = Key { partition: "pk".into(), sort: Some("sk".into()) };
     let ledger = &template.tables[0];
     assert_eq!(ledger.name, "saldo-local-LedgerTable");
     assert_eq!(ledger.key, key);
@@ -45,10 +40,7 @@ fn the_ledger_has_a_stream_and_an_index_and_the_state_a_ttl() {
     assert_eq!(ledger.ttl_attribute, None);
     let index = SecondaryIndex {
         name: "holds-by-expiry".into(),
-        key: Key {
-            partition: "expiry_slot".into(),
-            sort: Some("sk".into()),
-        },
+        key: Key { partition: "expiry_slot".into(), sort: Some("sk".into()) },
         projection: "KEYS_ONLY".into(),
     };
     assert_eq!(ledger.indexes, [index]);
@@ -64,13 +56,7 @@ fn both_queues_give_up_after_five_receives() {
         .queues
         .iter()
         .filter_map(|queue| Some((queue.logical_id.as_str(), queue.redrive.as_ref()?)))
-        .map(|(id, redrive)| {
-            (
-                id,
-                redrive.max_receive_count,
-                &redrive.dead_letter_target_arn,
-            )
-        })
+        .map(|(id, redrive)| (id, redrive.max_receive_count, &redrive.dead_letter_target_arn))
         .collect();
     let arn = |name: &str| format!("arn:aws:sqs:us-east-1:123456789012:saldo-local-{name}");
     assert_eq!(
@@ -87,20 +73,14 @@ fn settings_are_constants_or_come_from_parameters() {
     let template = real();
     let value = |name: &str| {
         let name = format!("/saldo/local/settings/{name}");
-        let found = template
-            .parameters
-            .iter()
-            .find(|parameter| parameter.name == name);
+        let found = template.parameters.iter().find(|parameter| parameter.name == name);
         found.map(|parameter| parameter.value.as_str())
     };
     assert_eq!(value("CREDITS_ENABLED"), Some("1"));
     assert_eq!(value("SIGNUP_CREDITS"), Some("0"));
     assert_eq!(value("LOW_BALANCE"), Some("10"));
     assert_eq!(value("HOLD_SECONDS"), Some("1200"));
-    assert_eq!(
-        value("PROVIDER_BASE_URL"),
-        Some("https://api.openai.com/v1")
-    );
+    assert_eq!(value("PROVIDER_BASE_URL"), Some("https://api.openai.com/v1"));
     assert_eq!(value("PROVIDER_MODELS"), Some("*"));
     assert_eq!(value("CLERK_ISSUER"), Some("https://clerk.example"));
     // A parameter without default and without value: whoever deploys has to give it.
@@ -113,11 +93,7 @@ fn functions_have_their_triggers_and_environment() {
     let template = real();
     let routes = |name: &str| -> Vec<String> {
         let function = template.function(name).unwrap();
-        function
-            .routes
-            .iter()
-            .map(|route| format!("{} {}", route.method, route.path))
-            .collect()
+        function.routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect()
     };
     let mut guard_routes = routes("ai-guard");
     guard_routes.sort();
@@ -133,14 +109,8 @@ fn functions_have_their_triggers_and_environment() {
     assert_eq!(routes("credits-me").len(), 3);
     let guard = template.function("ai-guard").unwrap();
     assert_eq!(guard.timeout, Duration::from_mins(5));
-    assert_eq!(
-        guard.url.as_ref().unwrap().invoke_mode,
-        InvokeMode::ResponseStream
-    );
-    assert_eq!(
-        guard.environment["SECRETS_PATH"],
-        "/saldo/local/secrets/ai-guard"
-    );
+    assert_eq!(guard.url.as_ref().unwrap().invoke_mode, InvokeMode::ResponseStream);
+    assert_eq!(guard.environment["SECRETS_PATH"], "/saldo/local/secrets/ai-guard");
     assert_eq!(guard.environment["LEDGER_TABLE"], "saldo-local-LedgerTable");
     assert_eq!(
         guard.environment["SETTLE_QUEUE_URL"],
@@ -154,12 +124,7 @@ fn functions_have_their_triggers_and_environment() {
 
 #[test]
 fn what_is_not_understood_is_refused_with_its_place() {
-    check_refused(
-        "!Ref StateTable",
-        "!Ref NoTable",
-        "globals",
-        "there is no `NoTable`",
-    );
+    check_refused("!Ref StateTable", "!Ref NoTable", "globals", "there is no `NoTable`");
     check_refused(
         "!GetAtt SettleDeadLetters.Arn",
         "!GetAtt SettleDeadLetters.Url",
@@ -172,37 +137,12 @@ fn what_is_not_understood_is_refused_with_its_place() {
         "resource `AiGuard`.Properties.Policies[0].Statement[0].Resource",
         "there is no attribute `LedgersTable.Arn`",
     );
-    check_refused(
-        "!Ref HttpApi",
-        "!ImportValue x",
-        "resource `AiGuard`",
-        "`!ImportValue`",
-    );
-    check_refused(
-        "VisibilityTimeout",
-        "FifoQueue",
-        "resource `SettleQueue`",
-        "`FifoQueue`",
-    );
+    check_refused("!Ref HttpApi", "!ImportValue x", "resource `AiGuard`", "`!ImportValue`");
+    check_refused("VisibilityTimeout", "FifoQueue", "resource `SettleQueue`", "`FifoQueue`");
     check_refused("AWS::SQS::Queue", "AWS::SNS::Topic", "resource", "AWS::S");
-    check_refused(
-        "Binary: ai-guard",
-        "Binary: guard",
-        "resource `AiGuard`",
-        "`ai-guard`",
-    );
-    check_refused(
-        "rate(1 minute)",
-        "rate(1 minutes)",
-        "EveryMinute",
-        "is not a rate",
-    );
-    check_refused(
-        "AttributeName: expiry_slot\n",
-        "AttributeName: x\n",
-        "`LedgerTable`",
-        "defin",
-    );
+    check_refused("Binary: ai-guard", "Binary: guard", "resource `AiGuard`", "`ai-guard`");
+    check_refused("rate(1 minute)", "rate(1 minutes)", "EveryMinute", "is not a rate");
+    check_refused("AttributeName: expiry_slot\n", "AttributeName: x\n", "`LedgerTable`", "defin");
 }
 
 #[test]
@@ -221,9 +161,7 @@ fn rates_follow_the_rules_of_eventbridge() {
         ("cron(0 12 * * ? *)", None),
     ];
     for (expression, seconds) in rows {
-        let parsed = schedule::parse_rate(expression)
-            .ok()
-            .map(|every| every.as_secs());
+        let parsed = schedule::parse_rate(expression).ok().map(|every| every.as_secs());
         assert_eq!(parsed, seconds, "{expression}");
     }
 }
@@ -255,13 +193,7 @@ Resources:
 "#;
 
 fn queued(text: &str) -> Result<Template, TemplateError> {
-    Template::parse(
-        text,
-        &Deployment {
-            parameters: BTreeMap::new(),
-            ..deployment()
-        },
-    )
+    Template::parse(text, &Deployment { parameters: BTreeMap::new(), ..deployment() })
 }
 
 #[test]
@@ -275,8 +207,5 @@ fn an_event_source_names_its_queue_and_how_it_reports_failures() {
 #[test]
 fn a_queue_hides_messages_at_least_as_long_as_its_function_may_work() {
     let error = queued(&QUEUED.replace("Timeout: 5 }", "Timeout: 4 }")).unwrap_err();
-    assert!(
-        error.to_string().contains("visibility time-out of `Jobs`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("visibility time-out of `Jobs`"), "{error}");
 }

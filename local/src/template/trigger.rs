@@ -86,10 +86,9 @@ impl Event {
     /// Adds this trigger to its function.
     pub(super) fn add_to(self, function: &mut Function, name: &str) -> Result<(), TemplateError> {
         match self {
-            Self::HttpApi(event) => function.routes.push(Route {
-                method: event.method.to_ascii_uppercase(),
-                path: event.path,
-            }),
+            Self::HttpApi(event) => function
+                .routes
+                .push(Route { method: event.method.to_ascii_uppercase(), path: event.path }),
             Self::Schedule(event) => {
                 let place = format!("{}.Events.{name}", function.place());
                 let every = parse_rate(&event.schedule)

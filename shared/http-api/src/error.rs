@@ -44,11 +44,7 @@ impl ApiError {
     /// A fault of ours: logs the whole chain once, and tells the caller nothing of it (500).
     pub fn internal(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error = %Chain(error), "request failed");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the request failed on our side",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed on our side")
     }
 
     /// The ledger could not be reached: logs the chain once; the caller may try again (503).
@@ -144,10 +140,7 @@ impl IntoResponse for ApiError {
         *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
         headers.extend(self.0.headers.clone());
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // The error itself goes along, so that a layer can answer it in another shape.
         response.extensions_mut().insert(self);
@@ -157,11 +150,7 @@ impl IntoResponse for ApiError {
 
 /// The answer for a path that no route has: a fallback of the router.
 pub async fn not_found() -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "there is nothing at this path",
-    )
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
 }
 
 /// The answer for a method that the route does not have: its method fallback.

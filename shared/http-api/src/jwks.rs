@@ -133,21 +133,13 @@ impl Known {
     fn key(&self, id: &str) -> Result<DecodingKey, KeyMissing> {
         match (self.keys.get(id), self.last_fetch) {
             (Some(key), _) => Ok(key.clone()),
-            (
-                None,
-                Some(LastFetch {
-                    succeeded: true, ..
-                }),
-            ) => Err(KeyMissing::Unknown),
+            (None, Some(LastFetch { succeeded: true, .. })) => Err(KeyMissing::Unknown),
             (None, _) => Err(KeyMissing::Unavailable),
         }
     }
 
     fn take(&mut self, fetched: Option<HashMap<String, DecodingKey>>, now: Timestamp) {
-        self.last_fetch = Some(LastFetch {
-            at: now,
-            succeeded: fetched.is_some(),
-        });
+        self.last_fetch = Some(LastFetch { at: now, succeeded: fetched.is_some() });
         if let Some(keys) = fetched {
             self.keys = keys;
         }

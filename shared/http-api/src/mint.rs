@@ -70,18 +70,12 @@ pub(crate) fn key_set(mints: &[&Mint]) -> Bytes {
 
 impl Mint {
     fn new(key_id: &'static str) -> Self {
-        Self {
-            key_id,
-            key: KeyPair::generate(KeySize::Rsa2048).unwrap(),
-        }
+        Self { key_id, key: KeyPair::generate(KeySize::Rsa2048).unwrap() }
     }
 
     /// A token with the header of an ordinary session token.
     pub(crate) fn token(&self, claims: &Value) -> String {
-        self.token_with(
-            &json!({ "alg": "RS256", "typ": "JWT", "kid": self.key_id }),
-            claims,
-        )
+        self.token_with(&json!({ "alg": "RS256", "typ": "JWT", "kid": self.key_id }), claims)
     }
 
     /// A token that is signed with RS256, whatever its header says.
@@ -90,29 +84,16 @@ impl Mint {
         let message = format!("{}.{}", encode(header), encode(claims));
         let mut signature = vec![0; self.key.public_modulus_len()];
         let random = SystemRandom::new();
-        self.key
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &random,
-                message.as_bytes(),
-                &mut signature,
-            )
-            .unwrap();
+        self.key.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).unwrap();
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     pub(crate) fn pem(&self) -> String {
         let der: PublicKeyX509Der<'_> = self.key.public_key().as_der().unwrap();
         let text = STANDARD.encode(der.as_ref());
-        let lines: Vec<_> = text
-            .as_bytes()
-            .chunks(64)
-            .map(|line| str::from_utf8(line).unwrap())
-            .collect();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        )
+        let lines: Vec<_> =
+            text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }
 
     pub(crate) fn jwk(&self) -> Value {

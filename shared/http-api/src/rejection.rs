@@ -14,20 +14,17 @@ impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let error = Self::new(status(&rejection), rejection.code(), rejection.to_string());
         match rejection {
-            Rejection::InsufficientCredits {
-                required,
-                available,
-            } => error
-                .with("required", i64::from(required))
-                .with("available", i64::from(available)),
+            Rejection::InsufficientCredits { required, available } => {
+                error.with("required", i64::from(required)).with("available", i64::from(available))
+            }
             Rejection::AccountFrozen { reasons } => {
                 let reasons: Vec<_> = reasons.into_iter().map(FreezeReason::as_str).collect();
                 error.with("reasons", reasons)
             }
             Rejection::HoldEnded { ended, .. } => error.with("ended", ended),
-            Rejection::ChargeOutsideHold { charged, held } => error
-                .with("charged", i64::from(charged))
-                .with("held", i64::from(held)),
+            Rejection::ChargeOutsideHold { charged, held } => {
+                error.with("charged", i64::from(charged)).with("held", i64::from(held))
+            }
             Rejection::ReversalLimit { limit } => error.with("limit", i64::from(limit)),
             Rejection::TooManyBuckets { limit } => error.with("limit", limit),
             Rejection::RateLimited | Rejection::Busy => error.retry_after(BUSY_RETRY_SECONDS),

@@ -62,17 +62,9 @@ impl TokenVerifier {
         E: Into<axum::BoxError> + 'static,
     {
         let settings = settings.checked()?;
-        let configured = settings
-            .jwt_key
-            .as_deref()
-            .map(ConfiguredKey::from_pem)
-            .transpose()?;
+        let configured = settings.jwt_key.as_deref().map(ConfiguredKey::from_pem).transpose()?;
         let fetched = Jwks::new(settings.keys_url(), fetch);
-        Ok(Self {
-            settings,
-            configured,
-            fetched,
-        })
+        Ok(Self { settings, configured, fetched })
     }
 
     /// The settings it judges by, to see whether it has to be made anew.
@@ -128,10 +120,7 @@ impl ConfiguredKey {
         // The PEM reader takes a private key too, and any content; this reads a public key.
         jsonwebtoken::jwk::Jwk::from_decoding_key(&key, None)
             .map_err(|_| InvalidTokenSettings::JwtKey)?;
-        Ok(Self {
-            key,
-            id: OnceLock::new(),
-        })
+        Ok(Self { key, id: OnceLock::new() })
     }
 }
 
@@ -140,13 +129,7 @@ fn key_id(token: &str) -> Result<String, Refusal> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(Refusal::Malformed);
     }
-    let Header {
-        alg,
-        kid,
-        typ,
-        crit,
-        ..
-    } = decode_header(token).map_err(|error| {
+    let Header { alg, kid, typ, crit, .. } = decode_header(token).map_err(|error| {
         // A header with an algorithm the library does not know, like `none`, cannot be read.
         match error.kind() {
             ErrorKind::Json(error) if error.is_data() => Refusal::Algorithm,
@@ -199,10 +182,7 @@ impl SignedClaims {
         if self.iss.as_ref() != Some(&settings.issuer) {
             return Err(Refusal::Issuer);
         }
-        if !self
-            .azp
-            .is_some_and(|azp| settings.authorized_parties.contains(&azp))
-        {
+        if !self.azp.is_some_and(|azp| settings.authorized_parties.contains(&azp)) {
             return Err(Refusal::Party);
         }
         if now.duration_since(moment(self.exp)?) >= SKEW {
@@ -218,11 +198,7 @@ impl SignedClaims {
         }
         let sub = self.sub.and_then(|sub| AccountId::parse(&sub).ok());
         let sub = sub.filter(AccountId::is_user).ok_or(Refusal::Subject)?;
-        Ok(Claims {
-            sub,
-            session: self.sid,
-            impersonated: self.act.is_some(),
-        })
+        Ok(Claims { sub, session: self.sid, impersonated: self.act.is_some() })
     }
 }
 
@@ -232,9 +208,7 @@ fn moment(unix_seconds: i64) -> Result<Timestamp, Refusal> {
 
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenVerifier")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("TokenVerifier").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

@@ -50,10 +50,7 @@ impl TokenSettings {
     /// Where keys are fetched.
     pub(crate) fn keys_url(&self) -> String {
         self.jwks_url.clone().unwrap_or_else(|| {
-            format!(
-                "{}/.well-known/jwks.json",
-                self.issuer.trim_end_matches('/')
-            )
+            format!("{}/.well-known/jwks.json", self.issuer.trim_end_matches('/'))
         })
     }
 
@@ -70,10 +67,7 @@ impl TokenSettings {
 }
 
 fn parties(list: &str) -> Vec<String> {
-    let parties = list
-        .split(',')
-        .map(str::trim)
-        .filter(|party| !party.is_empty());
+    let parties = list.split(',').map(str::trim).filter(|party| !party.is_empty());
     parties.map(str::to_owned).collect()
 }
 
@@ -104,44 +98,23 @@ mod tests {
         let issuer = ("CLERK_ISSUER", "https://clerk.example.com");
         let missing = InvalidTokenSettings::Missing;
         assert_eq!(settings(&[]), Err(missing("CLERK_ISSUER")));
-        assert_eq!(
-            settings(&[("CLERK_ISSUER", "  ")]),
-            Err(missing("CLERK_ISSUER"))
-        );
-        assert_eq!(
-            settings(&[issuer]),
-            Err(missing("CLERK_AUTHORIZED_PARTIES"))
-        );
+        assert_eq!(settings(&[("CLERK_ISSUER", "  ")]), Err(missing("CLERK_ISSUER")));
+        assert_eq!(settings(&[issuer]), Err(missing("CLERK_AUTHORIZED_PARTIES")));
         let only_commas = [issuer, ("CLERK_AUTHORIZED_PARTIES", " , ,")];
-        assert_eq!(
-            settings(&only_commas),
-            Err(missing("CLERK_AUTHORIZED_PARTIES"))
-        );
+        assert_eq!(settings(&only_commas), Err(missing("CLERK_AUTHORIZED_PARTIES")));
     }
 
     #[test]
     fn keys_are_fetched_at_the_issuers_well_known_place_unless_told_otherwise() {
         let mut vars = vec![
             ("CLERK_ISSUER", "https://clerk.example.com/"),
-            (
-                "CLERK_AUTHORIZED_PARTIES",
-                "https://a.example.com, https://b.example.com",
-            ),
+            ("CLERK_AUTHORIZED_PARTIES", "https://a.example.com, https://b.example.com"),
         ];
         let read = settings(&vars).unwrap();
-        assert_eq!(
-            read.authorized_parties,
-            ["https://a.example.com", "https://b.example.com"]
-        );
-        assert_eq!(
-            read.keys_url(),
-            "https://clerk.example.com/.well-known/jwks.json"
-        );
+        assert_eq!(read.authorized_parties, ["https://a.example.com", "https://b.example.com"]);
+        assert_eq!(read.keys_url(), "https://clerk.example.com/.well-known/jwks.json");
         vars.push(("CLERK_JWKS_URL", "https://keys.example.com/jwks"));
-        assert_eq!(
-            settings(&vars).unwrap().keys_url(),
-            "https://keys.example.com/jwks"
-        );
+        assert_eq!(settings(&vars).unwrap().keys_url(), "https://keys.example.com/jwks");
     }
 
     #[test]
@@ -149,10 +122,7 @@ mod tests {
         let read = settings(&[
             ("CLERK_ISSUER", "https://clerk.example.com"),
             ("CLERK_AUTHORIZED_PARTIES", "https://a.example.com"),
-            (
-                "CLERK_JWT_KEY",
-                "-----BEGIN PUBLIC KEY-----\\nMIIB\\n-----END PUBLIC KEY-----",
-            ),
+            ("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nMIIB\\n-----END PUBLIC KEY-----"),
         ])
         .unwrap();
         let key = read.jwt_key.as_deref().unwrap();

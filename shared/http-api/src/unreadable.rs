@@ -21,18 +21,10 @@ pub(crate) fn invalid_field(path: &str, message: &str) -> ApiError {
         return refused(&field, &format!("`{field}` is missing"));
     }
     if let Some(name) = quoted_after(message, "unknown field ") {
-        let field = if path.ends_with(name) {
-            path.to_owned()
-        } else {
-            joined(path, name)
-        };
+        let field = if path.ends_with(name) { path.to_owned() } else { joined(path, name) };
         return refused(&field, &format!("`{field}` is not a known field"));
     }
-    let subject = if path == ROOT {
-        "the body"
-    } else {
-        &format!("`{path}`")
-    };
+    let subject = if path == ROOT { "the body" } else { &format!("`{path}`") };
     let detail = match message.rsplit_once(", expected ") {
         Some((_, expected)) => format!("{subject} must be {}", plain(expected)),
         None => format!("{subject} is not valid: {message}"),
@@ -50,20 +42,12 @@ fn refused(path: &str, detail: &str) -> ApiError {
 }
 
 fn joined(path: &str, name: &str) -> String {
-    if path == ROOT {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path == ROOT { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// `missing field ` and "missing field `credits`" give `credits`.
 fn quoted_after<'a>(message: &'a str, start: &str) -> Option<&'a str> {
-    message
-        .strip_prefix(start)?
-        .strip_prefix('`')?
-        .split('`')
-        .next()
+    message.strip_prefix(start)?.strip_prefix('`')?.split('`').next()
 }
 
 /// The message without the " at line 1 column 2" that `serde_json` adds.

@@ -64,18 +64,11 @@ impl LedgerStore {
             }
             let change = decide(&before.account, command, now)?;
             if change.is_empty(&before.account) {
-                return Ok(Receipt {
-                    entry: None,
-                    account: before.account,
-                    replayed: false,
-                });
+                return Ok(Receipt { entry: None, account: before.account, replayed: false });
             }
             let token = format!("{}-{}", command.id, attempts.made());
             let items = self.change_items(&before.account, &change)?;
-            let taken_at = change
-                .taken
-                .is_some()
-                .then_some(items.len().saturating_sub(1));
+            let taken_at = change.taken.is_some().then_some(items.len().saturating_sub(1));
             let request = self.transaction(items, token);
             let why = match send(request).await? {
                 Ok(()) => return Ok(receipt(command, change)),
@@ -130,9 +123,7 @@ impl LedgerStore {
             }
             _ => Account::unopened(id.clone()),
         };
-        let own_entry = own_entry
-            .map(|found| item::entry::read(id, &found))
-            .transpose();
+        let own_entry = own_entry.map(|found| item::entry::read(id, &found)).transpose();
         let fact = fact.map(|found| read_fact(&found)).transpose();
         Ok(Before {
             account,
@@ -148,10 +139,7 @@ impl LedgerStore {
     ) -> Result<[Option<Item>; 4], StoreError> {
         let mut attempts = self.attempts();
         loop {
-            let request = self
-                .client
-                .transact_get_items()
-                .set_transact_items(Some(gets.clone()));
+            let request = self.client.transact_get_items().set_transact_items(Some(gets.clone()));
             let error = match request.send().await {
                 Ok(answer) => {
                     let mut items = answer.responses.unwrap_or_default().into_iter();
@@ -162,11 +150,7 @@ impl LedgerStore {
             let conflict = error
                 .as_service_error()
                 .is_some_and(aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError::is_transaction_canceled_exception);
-            let why = if conflict {
-                Again::Transient
-            } else {
-                retry::classify(error)?
-            };
+            let why = if conflict { Again::Transient } else { retry::classify(error)? };
             if !attempts.again(why).await {
                 return Err(retry::exhausted(attempts.made()));
             }
@@ -182,11 +166,7 @@ impl LedgerStore {
         let id = &before.account.id;
         if let Some(entry) = &before.own_entry {
             let (entry, account) = (Some(entry.clone()), before.account.clone());
-            return Ok(Some(Receipt {
-                entry,
-                account,
-                replayed: true,
-            }));
+            return Ok(Some(Receipt { entry, account, replayed: true }));
         }
         let Some((owner, amount, entry)) = &before.fact else {
             return Ok(None);
@@ -198,11 +178,7 @@ impl LedgerStore {
             return Err(Rejection::GrantKeyConflict.into());
         }
         let entry = self.entry(id, *entry).await?;
-        Ok(Some(Receipt {
-            entry,
-            account: before.account.clone(),
-            replayed: true,
-        }))
+        Ok(Some(Receipt { entry, account: before.account.clone(), replayed: true }))
     }
 
     /// The writes of a change. The balance comes first, the limit last.
@@ -254,10 +230,7 @@ impl LedgerStore {
         if !before.is_open() {
             set = set.replace("available + :delta", ":delta");
             let update = update.condition_expression("attribute_not_exists(pk)");
-            return update
-                .update_expression(set)
-                .build()
-                .map_err(StoreError::unavailable);
+            return update.update_expression(set).build().map_err(StoreError::unavailable);
         }
         let mut condition = "revision = :before".to_owned();
         update = update.expression_attribute_values(":before", revision(before.balance.revision));
@@ -279,10 +252,7 @@ impl LedgerStore {
 
     /// Moves what was given or taken back of a call or payment, within its limit.
     fn take(&self, account: &AccountId, taken: &Taken) -> Result<Update, StoreError> {
-        let room = taken
-            .limit
-            .checked_sub(taken.amount)
-            .map_err(Rejection::from)?;
+        let room = taken.limit.checked_sub(taken.amount).map_err(Rejection::from)?;
         let (condition, bound) = if taken.amount.is_negative() {
             ("taken >= :bound", taken.amount.negated())
         } else {
@@ -303,10 +273,7 @@ impl LedgerStore {
 }
 
 fn get(table: &str, pk: &str, sk: &str) -> Result<TransactGetItem, StoreError> {
-    let get = Get::builder()
-        .table_name(table)
-        .key(key::PK, text(pk))
-        .key(key::SK, text(sk));
+    let get = Get::builder().table_name(table).key(key::PK, text(pk)).key(key::SK, text(sk));
     let get = get.build().map_err(StoreError::unavailable)?;
     Ok(TransactGetItem::builder().get(get).build())
 }
@@ -347,19 +314,11 @@ fn fact_item(account: &AccountId, fact: &Fact, entries: &[Entry]) -> Item {
 
 fn read_fact(item: &Item) -> Result<(AccountId, Credits, EntryId), crate::error::Unreadable> {
     let reader = Reader::new(item);
-    Ok((
-        reader.parsed("account")?,
-        reader.credits("amount")?,
-        reader.parsed("entry")?,
-    ))
+    Ok((reader.parsed("account")?, reader.credits("amount")?, reader.parsed("entry")?))
 }
 
 fn receipt(command: &Command, change: Change) -> Receipt {
     let own = EntryId::Own(command.id);
     let entry = change.entries.into_iter().find(|entry| entry.id == own);
-    Receipt {
-        entry,
-        account: change.after,
-        replayed: false,
-    }
+    Receipt { entry, account: change.after, replayed: false }
 }

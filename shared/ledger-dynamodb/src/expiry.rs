@@ -38,11 +38,7 @@ impl LedgerStore {
                 .expression_attribute_values(":slot", text(key::expiry_slot(minute, shard)))
                 .set_exclusive_start_key(start.take());
             let answer = self.retried(|| request.clone().send()).await?;
-            let holds = answer
-                .items()
-                .iter()
-                .map(read_key)
-                .collect::<Result<Vec<_>, _>>()?;
+            let holds = answer.items().iter().map(read_key).collect::<Result<Vec<_>, _>>()?;
             for batch in holds.chunks(BATCH_MAX) {
                 unended.extend(self.without_outcome(batch).await?);
             }
@@ -63,12 +59,8 @@ impl LedgerStore {
             .key(key::PK, text(key::expiry_progress(shard)))
             .key(key::SK, text(key::ONLY));
         let answer = self.retried(|| request.clone().send()).await?;
-        let minute = answer
-            .item
-            .map(|item| Reader::new(&item).time("completed_minute"));
-        minute
-            .transpose()
-            .map_err(|source| fault(&key::expiry_progress(shard), source))
+        let minute = answer.item.map(|item| Reader::new(&item).time("completed_minute"));
+        minute.transpose().map_err(|source| fault(&key::expiry_progress(shard), source))
     }
 
     /// Remembers that all holds of `shard` up to the minute of `minute` have ended. Two runs at
@@ -76,11 +68,7 @@ impl LedgerStore {
     pub async fn complete_minute(&self, shard: u8, minute: Timestamp) -> Result<(), StoreError> {
         let mut item = keyed(key::expiry_progress(shard), key::ONLY);
         item.insert("completed_minute".to_owned(), time(key::minute(minute)));
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.names.state)
-            .set_item(Some(item));
+        let request = self.client.put_item().table_name(&self.names.state).set_item(Some(item));
         self.retried(|| request.clone().send()).await.map(drop)
     }
 
@@ -101,24 +89,14 @@ impl LedgerStore {
                 .projection_expression("pk, sk")
                 .build()
                 .map_err(StoreError::unavailable)?;
-            let request = self
-                .client
-                .batch_get_item()
-                .request_items(&self.names.ledger, keys);
+            let request = self.client.batch_get_item().request_items(&self.names.ledger, keys);
             let answer = self.retried(|| request.clone().send()).await?;
             let found = answer.responses.unwrap_or_default();
-            ended.extend(
-                found
-                    .into_values()
-                    .flatten()
-                    .filter_map(|mut item| item.remove(key::SK)),
-            );
+            ended.extend(found.into_values().flatten().filter_map(|mut item| item.remove(key::SK)));
             let rest = answer.unprocessed_keys.unwrap_or_default();
             asked = rest.into_values().flat_map(|keys| keys.keys).collect();
             if !asked.is_empty() && !attempts.again(Again::Transient).await {
-                return Err(StoreError::Unavailable(BoxError::from(
-                    "batch reads are throttled",
-                )));
+                return Err(StoreError::Unavailable(BoxError::from("batch reads are throttled")));
             }
         }
         let open = holds
@@ -140,8 +118,5 @@ fn read_key(item: &Item) -> Result<(AccountId, HoldId), StoreError> {
 }
 
 fn fault(partition: &str, source: Unreadable) -> StoreError {
-    StoreError::Corrupt {
-        account: partition.to_owned(),
-        source,
-    }
+    StoreError::Corrupt { account: partition.to_owned(), source }
 }

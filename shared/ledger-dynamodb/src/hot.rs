@@ -64,9 +64,7 @@ impl LedgerStore {
         let entry = self.append(item::entry::write(&hold.entry()))?;
         let items = [
             TransactWriteItem::builder().put(entry).build(),
-            TransactWriteItem::builder()
-                .update(self.take_for(hold)?)
-                .build(),
+            TransactWriteItem::builder().update(self.take_for(hold)?).build(),
         ];
         let request = self.transaction(items, hold.id.to_string());
         let mut attempts = self.attempts();
@@ -81,8 +79,7 @@ impl LedgerStore {
                     }
                     // Opening and expiry each help once; a third obstacle is a moving target.
                     if prepared < 2 {
-                        self.clear_the_way(hold, signup, item_of(&reasons, 1))
-                            .await?;
+                        self.clear_the_way(hold, signup, item_of(&reasons, 1)).await?;
                         prepared = prepared.saturating_add(1);
                         continue;
                     }
@@ -117,16 +114,10 @@ impl LedgerStore {
             self.end_moved(hold, end, &entry).await?
         };
         let Some(found) = found else {
-            return Ok(Ended {
-                charged: end.ending.charged(),
-                late: false,
-            });
+            return Ok(Ended { charged: end.ending.charged(), late: false });
         };
         match end.ending.judge(found)? {
-            Judgement::Same => Ok(Ended {
-                charged: found.charged(),
-                late: false,
-            }),
+            Judgement::Same => Ok(Ended { charged: found.charged(), late: false }),
             Judgement::ExpiredBefore => self.charge_late(hold, end).await,
         }
     }
@@ -160,15 +151,11 @@ impl LedgerStore {
         entry: &Entry,
     ) -> Result<Option<Ending>, StoreError> {
         let items = [
-            TransactWriteItem::builder()
-                .put(self.append(item::entry::write(entry))?)
-                .build(),
+            TransactWriteItem::builder().put(self.append(item::entry::write(entry))?).build(),
             TransactWriteItem::builder()
                 .update(self.move_balance(&hold.account, entry.amount, end.at)?)
                 .build(),
-            TransactWriteItem::builder()
-                .condition_check(self.placed(hold)?)
-                .build(),
+            TransactWriteItem::builder().condition_check(self.placed(hold)?).build(),
         ];
         let request = self.transaction(items, end.id.to_string());
         let mut attempts = self.attempts();
@@ -201,9 +188,7 @@ impl LedgerStore {
         found: Option<&Item>,
     ) -> Result<(), StoreError> {
         let Some(found) = found else {
-            let opened = self
-                .open(&hold.account, signup, before(hold.id.0), hold.at)
-                .await;
+            let opened = self.open(&hold.account, signup, before(hold.id.0), hold.at).await;
             return match opened {
                 Err(StoreError::Rejected(Rejection::AccountExists)) => Ok(()),
                 other => other,
@@ -225,11 +210,7 @@ impl LedgerStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let actor = Actor::User(account.to_string());
-        let command = Command {
-            id,
-            actor,
-            action: Action::Open { signup },
-        };
+        let command = Command { id, actor, action: Action::Open { signup } };
         self.submit(account, &command, now).await.map(drop)
     }
 
@@ -241,11 +222,7 @@ impl LedgerStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let actor = Actor::System("expiry".to_owned());
-        let command = Command {
-            id,
-            actor,
-            action: Action::Expire,
-        };
+        let command = Command { id, actor, action: Action::Expire };
         self.submit(account, &command, now).await.map(drop)
     }
 
@@ -306,18 +283,14 @@ fn same_hold(hold: &Hold, found: &Item) -> Result<(), StoreError> {
         return Ok(());
     }
     let reader = item::Reader::new(found);
-    Err(corrupt(&hold.account)(
-        reader.fault(key::SK, "names another entry"),
-    ))
+    Err(corrupt(&hold.account)(reader.fault(key::SK, "names another entry")))
 }
 
 fn read_ending(account: &AccountId, found: &Item) -> Result<Ending, StoreError> {
     let entry = item::entry::read(account, found).map_err(corrupt(account))?;
     match entry.cause {
         Cause::Outcome { ending, .. } => Ok(ending),
-        _ => Err(corrupt(account)(
-            item::Reader::new(found).fault("kind", "is not an outcome"),
-        )),
+        _ => Err(corrupt(account)(item::Reader::new(found).fault("kind", "is not an outcome"))),
     }
 }
 

@@ -44,10 +44,7 @@ pub(crate) fn expiry(at: Option<Timestamp>) -> AttributeValue {
 
 /// An item with its key.
 pub(crate) fn keyed(pk: impl Display, sk: impl Display) -> Item {
-    Item::from([
-        (key::PK.to_owned(), text(pk)),
-        (key::SK.to_owned(), text(sk)),
-    ])
+    Item::from([(key::PK.to_owned(), text(pk)), (key::SK.to_owned(), text(sk))])
 }
 
 /// Reads the attributes of one item and says which is at fault.
@@ -74,17 +71,12 @@ impl<'a> Reader<'a> {
 
     /// The error that `attribute` has `problem`.
     pub(crate) fn fault(&self, attribute: &'static str, problem: impl Display) -> Unreadable {
-        Unreadable {
-            item: self.name.to_owned(),
-            attribute,
-            problem: problem.to_string(),
-        }
+        Unreadable { item: self.name.to_owned(), attribute, problem: problem.to_string() }
     }
 
     /// A string that must be there.
     pub(crate) fn text(&self, attribute: &'static str) -> Result<&'a str, Unreadable> {
-        self.optional_text(attribute)?
-            .ok_or_else(|| self.fault(attribute, "is missing"))
+        self.optional_text(attribute)?.ok_or_else(|| self.fault(attribute, "is missing"))
     }
 
     /// A string that may be absent.
@@ -105,8 +97,7 @@ impl<'a> Reader<'a> {
         T: FromStr<Err: Display>,
     {
         let text = self.text(attribute)?;
-        text.parse()
-            .map_err(|error| self.fault(attribute, format!("is wrong: {error}")))
+        text.parse().map_err(|error| self.fault(attribute, format!("is wrong: {error}")))
     }
 
     /// A string that must parse as `T` where it is there.
@@ -117,11 +108,7 @@ impl<'a> Reader<'a> {
     where
         T: FromStr<Err: Display>,
     {
-        if self.item.contains_key(attribute) {
-            self.parsed(attribute).map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.item.contains_key(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
     }
 
     /// A whole number that must be there.
@@ -131,9 +118,9 @@ impl<'a> Reader<'a> {
     {
         match self.item.get(attribute) {
             None => Err(self.fault(attribute, "is missing")),
-            Some(AttributeValue::N(digits)) => digits
-                .parse()
-                .map_err(|error| self.fault(attribute, format!("is wrong: {error}"))),
+            Some(AttributeValue::N(digits)) => {
+                digits.parse().map_err(|error| self.fault(attribute, format!("is wrong: {error}")))
+            }
             Some(_) => Err(self.fault(attribute, "is not a number")),
         }
     }

@@ -84,10 +84,7 @@ pub(crate) fn expiry_progress(shard: u8) -> String {
 
 /// The index partition of the holds of one shard that expire in the minute of `expires_at`.
 pub fn expiry_slot(expires_at: Timestamp, shard: u8) -> String {
-    format!(
-        "EXPIRES#{}#{shard}",
-        minute(expires_at).strftime("%Y-%m-%dT%H:%MZ")
-    )
+    format!("EXPIRES#{}#{shard}", minute(expires_at).strftime("%Y-%m-%dT%H:%MZ"))
 }
 
 /// The shard a hold is indexed in: by its random bits, so that load spreads evenly.

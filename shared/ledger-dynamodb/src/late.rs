@@ -22,12 +22,6 @@ impl LedgerStore {
     /// makes it once; the balance may go below zero by at most this.
     pub(crate) async fn charge_late(&self, hold: &Hold, end: &End) -> Result<Ended, StoreError> {
         let charged = end.ending.charged().min(hold.amount);
-        if charged == Credits::ZERO {
-            return Ok(Ended {
-                charged,
-                late: true,
-            });
-        }
         let entry = Entry {
             id: EntryId::Own(end.id),
             account: hold.account.clone(),
@@ -36,36 +30,28 @@ impl LedgerStore {
             actor: end.actor.clone(),
             cause: Cause::Charge { hold: hold.id },
         };
-        let items = [
-            TransactWriteItem::builder()
-                .put(self.late_marker(hold, &entry, charged)?)
-                .build(),
-            TransactWriteItem::builder()
-                .put(self.append(item::entry::write(&entry))?)
-                .build(),
-            TransactWriteItem::builder()
-                .update(self.move_balance(&hold.account, entry.amount, end.at)?)
-                .build(),
-        ];
+        let marker = self.late_marker(hold, &entry, charged)?;
+        let mut items = vec![TransactWriteItem::builder().put(marker).build()];
+        // A late charge of nothing is no movement, but it is the first answer, and stands.
+        if charged.is_positive() {
+            let put = self.append(item::entry::write(&entry))?;
+            let update = self.move_balance(&hold.account, entry.amount, end.at)?;
+            items.push(TransactWriteItem::builder().put(put).build());
+            items.push(TransactWriteItem::builder().update(update).build());
+        }
         let request = self.transaction(items, format!("{}-late", end.id));
         let mut attempts = self.attempts();
         loop {
             let why = match send(request.clone()).await? {
                 Ok(()) => {
-                    return Ok(Ended {
-                        charged,
-                        late: true,
-                    });
+                    return Ok(Ended { charged, late: true });
                 }
                 Err(Cancelled::Again(why)) => why,
                 Err(Cancelled::Reasons(reasons)) => {
                     if let Some(found) = item_of(&reasons, 0) {
                         let charged = Reader::new(found).credits("charged");
                         let charged = charged.map_err(corrupt(&hold.account))?;
-                        return Ok(Ended {
-                            charged,
-                            late: true,
-                        });
+                        return Ok(Ended { charged, late: true });
                     }
                     self.expire_due(&hold.account, end.id, end.at).await?;
                     Again::Conflict

@@ -102,9 +102,7 @@ impl LedgerStore {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Vec<Hold>, StoreError> {
-        let since = now
-            .checked_sub(OPEN_HOLDS_BEHIND)
-            .unwrap_or(Timestamp::UNIX_EPOCH);
+        let since = now.checked_sub(OPEN_HOLDS_BEHIND).unwrap_or(Timestamp::UNIX_EPOCH);
         let entries = self.all(account, &key::first_entry(since)).await?;
         let mut open: Vec<Hold> = Vec::new();
         for entry in entries {
@@ -124,10 +122,7 @@ impl LedgerStore {
         account: &AccountId,
         id: HoldId,
     ) -> Result<Option<Hold>, StoreError> {
-        Ok(self
-            .entry(account, id.entry())
-            .await?
-            .and_then(item::entry::hold))
+        Ok(self.entry(account, id.entry()).await?.and_then(item::entry::hold))
     }
 
     /// The entry of that name, read consistently.
@@ -183,10 +178,7 @@ impl LedgerStore {
             .key(key::SK, text(key::ONLY));
         let answer = self.retried(|| request.clone().send()).await?;
         let book = answer.item.map(|item| item::price::read(&item)).transpose();
-        book.map_err(|source| StoreError::Corrupt {
-            account: key::PRICE_BOOK.to_owned(),
-            source,
-        })
+        book.map_err(|source| StoreError::Corrupt { account: key::PRICE_BOOK.to_owned(), source })
     }
 
     /// All entries of the account from the sort key `first` on, oldest first, consistent.

@@ -42,12 +42,7 @@ pub(crate) struct Attempts {
 impl Attempts {
     /// Before the first attempt; none starts later than `patience` from now.
     pub(crate) fn start(patience: Duration) -> Self {
-        Self {
-            started: Instant::now(),
-            patience,
-            made: 0,
-            conflicts: 0,
-        }
+        Self { started: Instant::now(), patience, made: 0, conflicts: 0 }
     }
 
     /// Waits before the next attempt. `false`, at once, if there is to be none.
@@ -85,9 +80,7 @@ where
         error,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
     );
-    let fault = error
-        .raw_response()
-        .is_some_and(|response| response.status().is_server_error());
+    let fault = error.raw_response().is_some_and(|response| response.status().is_server_error());
     if lost || fault || error.code().is_some_and(is_transient) {
         return Ok(Again::Transient);
     }

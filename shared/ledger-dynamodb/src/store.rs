@@ -26,11 +26,7 @@ pub struct LedgerStore {
 impl LedgerStore {
     /// The books in the tables called `names`, reached through `client`.
     pub fn new(client: Client, names: TableNames) -> Self {
-        Self {
-            client,
-            names,
-            patience: PATIENCE,
-        }
+        Self { client, names, patience: PATIENCE }
     }
     /// The same books for a caller who waits so long, instead of 2 seconds, for a table that loses
     /// requests or keeps asking for patience.

@@ -60,17 +60,7 @@ impl LedgerStore {
         let settled = before == after;
         let available = after.as_ref().map(|account| account.balance.available);
         let account = after.unwrap_or_else(|| Account::unopened(id.clone()));
-        let violations = if settled {
-            audit.finish(&account, now)
-        } else {
-            Vec::new()
-        };
-        Ok(Report {
-            entries: count,
-            sum,
-            available,
-            violations,
-            settled,
-        })
+        let violations = if settled { audit.finish(&account, now) } else { Vec::new() };
+        Ok(Report { entries: count, sum, available, violations, settled })
     }
 }

@@ -74,14 +74,8 @@ impl Account {
             bucket::derive(&self.buckets, self.marked_balance, self.balance.available)?;
         let (due, open): (Vec<_>, Vec<_>) = buckets.into_iter().partition(|b| b.is_due(now));
         let forfeited = Credits::sum(due.iter().map(|bucket| bucket.left))?;
-        let buckets = open
-            .into_iter()
-            .filter(|bucket| !bucket.is_empty_place())
-            .collect();
-        Ok(View {
-            available: self.balance.available.checked_sub(forfeited)?,
-            buckets,
-        })
+        let buckets = open.into_iter().filter(|bucket| !bucket.is_empty_place()).collect();
+        Ok(View { available: self.balance.available.checked_sub(forfeited)?, buckets })
     }
 }
 

@@ -99,10 +99,7 @@ impl Balance {
         }
         if self.available < required {
             let available = self.available;
-            let shortage = Rejection::InsufficientCredits {
-                required,
-                available,
-            };
+            let shortage = Rejection::InsufficientCredits { required, available };
             return Some(Obstacle::Refused(shortage));
         }
         None

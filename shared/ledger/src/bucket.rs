@@ -115,10 +115,7 @@ impl Bucket {
     /// What could still flow back into it.
     pub fn room(&self) -> Credits {
         // INVARIANT: 0 <= left <= granted, so the difference is within bounds.
-        self.granted
-            .checked_sub(self.left)
-            .unwrap_or_default()
-            .or_zero()
+        self.granted.checked_sub(self.left).unwrap_or_default().or_zero()
     }
 
     /// Whether its time is over at `now`.
@@ -135,11 +132,7 @@ impl Bucket {
         // A place that never expires is filled last, so that it takes only what finds no room
         // anywhere else; and what is filled last burns first.
         let is_place = self.source == Source::Restored;
-        let never = if is_place {
-            Timestamp::MIN
-        } else {
-            Timestamp::MAX
-        };
+        let never = if is_place { Timestamp::MIN } else { Timestamp::MAX };
         (self.expires_at.unwrap_or(never), self.priority, self.id)
     }
 
@@ -164,19 +157,14 @@ pub fn sort_by_burn_order(buckets: &mut [Bucket]) {
 /// Takes `amount` (≥ 0) out of `buckets` in burn order. Returns what they could not pay.
 pub fn burn(buckets: &mut [Bucket], amount: Credits) -> Result<Credits, AmountTooLarge> {
     sort_by_burn_order(buckets);
-    buckets
-        .iter_mut()
-        .try_fold(amount, |rest, bucket| bucket.take(rest))
+    buckets.iter_mut().try_fold(amount, |rest, bucket| bucket.take(rest))
 }
 
 /// Puts `amount` (≥ 0) back into `buckets` in reverse burn order, each up to what it was
 /// granted. Returns what found no room.
 pub fn put_back(buckets: &mut [Bucket], amount: Credits) -> Result<Credits, AmountTooLarge> {
     sort_by_burn_order(buckets);
-    buckets
-        .iter_mut()
-        .rev()
-        .try_fold(amount, |rest, bucket| bucket.refill(rest))
+    buckets.iter_mut().rev().try_fold(amount, |rest, bucket| bucket.refill(rest))
 }
 
 /// What is left in each of the `marked` buckets now that the balance is `available`, sorted in

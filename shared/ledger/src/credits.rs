@@ -42,18 +42,12 @@ impl Credits {
 
     /// The sum, or [`AmountTooLarge`].
     pub fn checked_add(self, other: Self) -> Result<Self, AmountTooLarge> {
-        self.0
-            .checked_add(other.0)
-            .ok_or(AmountTooLarge)
-            .and_then(Self::new)
+        self.0.checked_add(other.0).ok_or(AmountTooLarge).and_then(Self::new)
     }
 
     /// The difference, or [`AmountTooLarge`].
     pub fn checked_sub(self, other: Self) -> Result<Self, AmountTooLarge> {
-        self.0
-            .checked_sub(other.0)
-            .ok_or(AmountTooLarge)
-            .and_then(Self::new)
+        self.0.checked_sub(other.0).ok_or(AmountTooLarge).and_then(Self::new)
     }
 
     /// The same amount the other way. Total, because the bounds are symmetric.

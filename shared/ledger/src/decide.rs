@@ -30,16 +30,8 @@ pub fn decide(account: &Account, command: &Command, now: Timestamp) -> Result<Ch
         _ if !account.is_open() => return Err(Rejection::NoAccount),
         Action::Grant(grant) => draft.grant(grant)?,
         Action::Adjust { adjustment, reason } => draft.adjust(*adjustment, reason.as_ref())?,
-        Action::Refund {
-            hold,
-            amount,
-            cost,
-            note,
-        } => {
-            let cause = Cause::Refund {
-                hold: *hold,
-                note: note.clone(),
-            };
+        Action::Refund { hold, amount, cost, note } => {
+            let cause = Cause::Refund { hold: *hold, note: note.clone() };
             draft.refund(*amount, cause)?;
             draft.limit(hold.to_string(), *amount, *cost)?;
         }
@@ -75,11 +67,8 @@ impl<'a> Draft<'a> {
         now: Timestamp,
     ) -> Result<Self, AmountTooLarge> {
         let mut after = account.clone();
-        let (buckets, unplaced) = bucket::derive(
-            &account.buckets,
-            account.marked_balance,
-            account.balance.available,
-        )?;
+        let (buckets, unplaced) =
+            bucket::derive(&account.buckets, account.marked_balance, account.balance.available)?;
         after.buckets = buckets;
         let mut draft = Self {
             id: command.id,
@@ -124,10 +113,7 @@ impl<'a> Draft<'a> {
         };
         let spendable = self.receive(grant.amount, cause)?;
         self.add_bucket(grant.source, grant.amount, spendable, grant.expires_at)?;
-        self.fact = grant.key.clone().map(|key| Fact {
-            key,
-            amount: grant.amount,
-        });
+        self.fact = grant.key.clone().map(|key| Fact { key, amount: grant.amount });
         self.after.last_synced_at = Some(self.now);
         Ok(())
     }
@@ -143,10 +129,7 @@ impl<'a> Draft<'a> {
             Adjustment::By(amount) if amount.is_negative() => {
                 let required = amount.negated();
                 if available < required {
-                    return Err(Rejection::InsufficientCredits {
-                        required,
-                        available,
-                    });
+                    return Err(Rejection::InsufficientCredits { required, available });
                 }
                 (amount, Condition::AtLeast(required))
             }
@@ -161,9 +144,7 @@ impl<'a> Draft<'a> {
         if !matches!(self.condition, Condition::Exactly(_)) {
             self.condition = condition;
         }
-        let cause = Cause::Adjustment {
-            reason: reason.cloned(),
-        };
+        let cause = Cause::Adjustment { reason: reason.cloned() };
         if amount.is_positive() {
             let spendable = self.receive(amount, cause)?;
             self.merge_or_add(Source::Adjustment, amount, spendable)?;
@@ -208,11 +189,7 @@ impl<'a> Draft<'a> {
         if amount > limit {
             return Err(Rejection::ReversalLimit { limit });
         }
-        self.taken = Some(Taken {
-            subject,
-            amount,
-            limit,
-        });
+        self.taken = Some(Taken { subject, amount, limit });
         Ok(())
     }
 
@@ -243,14 +220,7 @@ impl<'a> Draft<'a> {
             return Err(Rejection::TooManyBuckets { limit });
         }
         let priority = source.priority();
-        let bucket = Bucket {
-            id: self.id,
-            source,
-            granted,
-            left,
-            expires_at,
-            priority,
-        };
+        let bucket = Bucket { id: self.id, source, granted, left, expires_at, priority };
         self.after.buckets.push(bucket);
         Ok(())
     }
@@ -261,12 +231,8 @@ impl<'a> Draft<'a> {
         let delta = Credits::sum(self.entries.iter().map(|entry| entry.amount))?;
         self.after.marked_balance = self.after.balance.available;
         self.after.marked_at = self.now;
-        self.after.balance.next_expiry = self
-            .after
-            .buckets
-            .iter()
-            .filter_map(|bucket| bucket.expires_at)
-            .min();
+        self.after.balance.next_expiry =
+            self.after.buckets.iter().filter_map(|bucket| bucket.expires_at).min();
         self.after.balance.revision = before.balance.revision.saturating_add(1);
         Ok(Change {
             entries: self.entries,

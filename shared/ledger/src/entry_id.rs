@@ -73,9 +73,5 @@ impl FromStr for EntryId {
 /// Only the canonical spelling counts, so that one entry has one key.
 fn parse_ulid(text: &str) -> Result<Ulid, InvalidEntryId> {
     let ulid = Ulid::from_string(text).map_err(|_| InvalidEntryId)?;
-    if ulid.to_string() == text {
-        Ok(ulid)
-    } else {
-        Err(InvalidEntryId)
-    }
+    if ulid.to_string() == text { Ok(ulid) } else { Err(InvalidEntryId) }
 }

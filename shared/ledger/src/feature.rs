@@ -28,10 +28,7 @@ impl FromStr for Feature {
 
     fn from_str(text: &str) -> Result<Self, InvalidFeature> {
         let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let starts = text
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_lowercase());
+        let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         if !starts || text.len() > 64 || !text.bytes().all(legal) {
             return Err(InvalidFeature);
         }

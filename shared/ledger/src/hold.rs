@@ -80,10 +80,7 @@ impl Hold {
     pub fn outcome(&self, ending: Ending, at: Timestamp, actor: Actor) -> Result<Entry, Rejection> {
         let charged = ending.charged();
         if charged.is_negative() || charged > self.amount {
-            return Err(Rejection::ChargeOutsideHold {
-                charged,
-                held: self.amount,
-            });
+            return Err(Rejection::ChargeOutsideHold { charged, held: self.amount });
         }
         Ok(Entry {
             id: EntryId::Outcome(self.id),
@@ -91,10 +88,7 @@ impl Hold {
             amount: self.amount.checked_sub(charged)?,
             at,
             actor,
-            cause: Cause::Outcome {
-                hold: self.id,
-                ending,
-            },
+            cause: Cause::Outcome { hold: self.id, ending },
         })
     }
 }
@@ -128,10 +122,7 @@ impl Ending {
             | (Self::Released, Self::Released | Self::Expired)
             | (Self::Expired, _) => Ok(Judgement::Same),
             (Self::Settled { .. }, Self::Expired) => Ok(Judgement::ExpiredBefore),
-            _ => Err(Rejection::HoldEnded {
-                ended: found.as_str(),
-                wanted: self.as_str(),
-            }),
+            _ => Err(Rejection::HoldEnded { ended: found.as_str(), wanted: self.as_str() }),
         }
     }
 }

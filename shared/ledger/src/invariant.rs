@@ -112,17 +112,12 @@ impl Call {
             _ => {}
         }
         if let Some((entry, charged)) = self.late {
-            let expired = self
-                .outcome
-                .is_some_and(|(_, _, ending)| ending == Ending::Expired);
+            let expired = self.outcome.is_some_and(|(_, _, ending)| ending == Ending::Expired);
             if !expired || charged > held {
                 violations.push(Violation::LateCharge(entry));
             }
         }
-        if self
-            .refund
-            .is_some_and(|(_, refunded)| refunded > self.cost())
-        {
+        if self.refund.is_some_and(|(_, refunded)| refunded > self.cost()) {
             violations.push(Violation::Reversal(id.to_string()));
         }
     }
@@ -180,10 +175,7 @@ impl Audit {
     pub fn finish(mut self, account: &Account, now: Timestamp) -> Vec<Violation> {
         let available = account.balance.available;
         if available != self.sum {
-            self.violations.push(Violation::Sum {
-                available,
-                sum: self.sum,
-            });
+            self.violations.push(Violation::Sum { available, sum: self.sum });
         }
         if available.is_negative() && !self.may_owe {
             self.violations.push(Violation::UnexplainedDebt(available));

@@ -17,12 +17,7 @@ impl Mode {
     /// else, an absent value and a misspelling too, enforces. Case and outer white space do not
     /// count.
     pub fn parse(text: Option<&str>) -> Self {
-        match text
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-            .as_str()
-        {
+        match text.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "0" | "false" | "no" | "off" => Self::Off,
             "shadow" => Self::Shadow,
             _ => Self::Enforce,

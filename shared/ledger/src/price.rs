@@ -26,18 +26,12 @@ impl Price {
         if value > Self::MAX {
             return Err(InvalidPrice::TooHigh { value });
         }
-        Credits::new(value)
-            .map(Self)
-            .map_err(|_| InvalidPrice::TooHigh { value })
+        Credits::new(value).map(Self).map_err(|_| InvalidPrice::TooHigh { value })
     }
 
     /// What `quantity` units cost. The only multiplication of money there is.
     pub fn times(self, quantity: u32) -> Result<Credits, AmountTooLarge> {
-        self.0
-            .get()
-            .checked_mul(i64::from(quantity))
-            .ok_or(AmountTooLarge)
-            .and_then(Credits::new)
+        self.0.get().checked_mul(i64::from(quantity)).ok_or(AmountTooLarge).and_then(Credits::new)
     }
 
     /// Credits per unit.
@@ -98,19 +92,13 @@ impl PriceBook {
         version: u32,
         fixed: impl IntoIterator<Item = (&'a str, i64)>,
     ) -> Result<Self, InvalidPriceBook> {
-        let mut book = Self {
-            version,
-            fixed: BTreeMap::new(),
-        };
+        let mut book = Self { version, fixed: BTreeMap::new() };
         for (name, value) in fixed {
-            let feature = name.parse().map_err(|source| InvalidPriceBook::Feature {
-                name: name.to_owned(),
-                source,
-            })?;
-            let price = Price::new(value).map_err(|source| InvalidPriceBook::Price {
-                name: name.to_owned(),
-                source,
-            })?;
+            let feature = name
+                .parse()
+                .map_err(|source| InvalidPriceBook::Feature { name: name.to_owned(), source })?;
+            let price = Price::new(value)
+                .map_err(|source| InvalidPriceBook::Price { name: name.to_owned(), source })?;
             book.fixed.insert(feature, price);
         }
         Ok(book)
@@ -138,13 +126,7 @@ impl Default for PriceBook {
     fn default() -> Self {
         let one = Price(Credits::from(1));
         let five = Price(Credits::from(5));
-        let fixed = [
-            (Feature::AI_TEXT_CHAT, one),
-            (Feature::AI_IMAGE_GENERATION, five),
-        ];
-        Self {
-            version: 1,
-            fixed: BTreeMap::from(fixed),
-        }
+        let fixed = [(Feature::AI_TEXT_CHAT, one), (Feature::AI_IMAGE_GENERATION, five)];
+        Self { version: 1, fixed: BTreeMap::from(fixed) }
     }
 }

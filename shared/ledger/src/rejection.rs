@@ -9,7 +9,7 @@ use crate::{Credits, balance::FreezeReason, credits::AmountTooLarge};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The balance does not cover it.
-    #[error("{required} credits are needed and {available} are available")]
+    #[error("credits short: {required} needed and {available} available")]
     InsufficientCredits {
         /// What the call or movement needs.
         required: Credits,

@@ -63,9 +63,7 @@ impl Aws {
             .http_client(http)
             .retry_config(retries())
             .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(ATTEMPT_LIMIT)
-                    .build(),
+                TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).build(),
             )
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
@@ -116,10 +114,7 @@ fn endpoint(environment: &Environment, own: &str) -> Result<Option<String>, Star
         let absolute = parsed.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some());
         if !absolute {
             let reason = "an endpoint looks like `https://host:port`".to_owned();
-            return Err(StartupError::Invalid {
-                name: name.to_owned(),
-                reason,
-            });
+            return Err(StartupError::Invalid { name: name.to_owned(), reason });
         }
         return Ok(Some(url));
     }
@@ -138,17 +133,8 @@ mod tests {
             _ => None,
         });
         let of = |name| endpoint(&environment, name).unwrap();
-        assert_eq!(
-            of("AWS_ENDPOINT_URL_DYNAMODB").as_deref(),
-            Some("http://127.0.0.1:2")
-        );
-        assert_eq!(
-            of("AWS_ENDPOINT_URL_SQS").as_deref(),
-            Some("http://127.0.0.1:1")
-        );
-        assert_eq!(
-            endpoint(&Environment::new(|_| None), "AWS_ENDPOINT_URL_SSM").unwrap(),
-            None
-        );
+        assert_eq!(of("AWS_ENDPOINT_URL_DYNAMODB").as_deref(), Some("http://127.0.0.1:2"));
+        assert_eq!(of("AWS_ENDPOINT_URL_SQS").as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(endpoint(&Environment::new(|_| None), "AWS_ENDPOINT_URL_SSM").unwrap(), None);
     }
 }

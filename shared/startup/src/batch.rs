@@ -38,9 +38,7 @@ pub struct SqsMessage {
 impl std::fmt::Debug for SqsMessage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut message = formatter.debug_struct("SqsMessage");
-        message
-            .field("id", &self.id)
-            .field("receive_count", &self.receive_count);
+        message.field("id", &self.id).field("receive_count", &self.receive_count);
         message.finish_non_exhaustive()
     }
 }
@@ -79,20 +77,12 @@ where
         async move {
             let failure = handling.await.err()?;
             let error = error_chain(failure.into().as_ref());
-            tracing::error!(
-                message_id = id,
-                error,
-                "a message failed and stays in its queue"
-            );
-            Some(ItemFailure {
-                item_identifier: id,
-            })
+            tracing::error!(message_id = id, error, "a message failed and stays in its queue");
+            Some(ItemFailure { item_identifier: id })
         }
     });
     let ended: Vec<Option<ItemFailure>> = stream::iter(running).buffered(AT_ONCE).collect().await;
-    BatchAnswer {
-        batch_item_failures: ended.into_iter().flatten().collect(),
-    }
+    BatchAnswer { batch_item_failures: ended.into_iter().flatten().collect() }
 }
 
 #[derive(Deserialize)]
@@ -134,10 +124,7 @@ struct ItemFailure {
 
 impl From<SqsRecord> for SqsMessage {
     fn from(record: SqsRecord) -> SqsMessage {
-        let count = record
-            .attributes
-            .receive_count
-            .and_then(|count| count.parse().ok());
+        let count = record.attributes.receive_count.and_then(|count| count.parse().ok());
         SqsMessage {
             id: record.message_id,
             body: record.body,

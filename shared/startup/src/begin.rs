@@ -29,10 +29,7 @@ pub struct Startup {
 /// Begins the process: logs to stdout, a snapshot of the environment, the HTTP client.
 ///
 /// To be called once, first thing in `main`, inside the async runtime.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads it"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
 pub fn begin() -> Result<Startup, StartupError> {
     // `vars` would panic on a value that is not UTF-8; such a variable is none of ours.
     let snapshot: BTreeMap<String, String> = std::env::vars_os()
@@ -55,12 +52,7 @@ impl Startup {
         let connect_ms = environment.parsed("PROVIDER_CONNECT_MS", CONNECT_LIMIT_MS)?;
         let http = HttpClient::new(Duration::from_millis(connect_ms))?;
         let aws = Aws::from_environment(&environment, http.clone())?;
-        Ok(Startup {
-            clock: Clock::system(),
-            http,
-            environment,
-            aws,
-        })
+        Ok(Startup { clock: Clock::system(), http, environment, aws })
     }
 
     /// The variable `name`, which must be set and not empty.
@@ -121,8 +113,7 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "very-secret"),
         ];
         let all = standard.iter().chain(extra);
-        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     fn start(variables: BTreeMap<String, String>) -> Result<Startup, StartupError> {
@@ -135,20 +126,13 @@ mod tests {
             let mut without = variables(&[]);
             without.remove(name);
             let error = start(without).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("environment variable `{name}` is not set")
-            );
+            assert_eq!(error.to_string(), format!("environment variable `{name}` is not set"));
         }
     }
 
     #[test]
     fn an_endpoint_that_is_no_address_stops_the_start_and_names_its_variable() {
-        for name in [
-            "AWS_ENDPOINT_URL",
-            "AWS_ENDPOINT_URL_SSM",
-            "AWS_ENDPOINT_URL_DYNAMODB",
-        ] {
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_DYNAMODB"] {
             let error = start(variables(&[(name, "127.0.0.1:8000")])).unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
         }

@@ -55,15 +55,9 @@ impl<S> Cached<S> {
     {
         let read_at = clock.now();
         let value = Arc::new(fetch().await?);
-        let held = Mutex::new(Held {
-            value,
-            read_at,
-            failed_at: None,
-        });
+        let held = Mutex::new(Held { value, read_at, failed_at: None });
         let fetch = Box::new(move || fetch().boxed());
-        Ok(Cached {
-            inner: Arc::new(Inner { clock, fetch, held }),
-        })
+        Ok(Cached { inner: Arc::new(Inner { clock, fetch, held }) })
     }
 
     /// The value, read again first if it is too old. Never fails: an error is logged once, and
@@ -78,18 +72,11 @@ impl<S> Cached<S> {
         let renewed = renewal.unwrap_or_else(|_| Err("no answer in time".into()));
         match renewed {
             Ok(value) => {
-                *held = Held {
-                    value: Arc::new(value),
-                    read_at: now,
-                    failed_at: None,
-                };
+                *held = Held { value: Arc::new(value), read_at: now, failed_at: None };
             }
             Err(error) => {
                 let error = error_chain(error.as_ref());
-                tracing::warn!(
-                    error,
-                    "settings could not be read, the old ones stay in use"
-                );
+                tracing::warn!(error, "settings could not be read, the old ones stay in use");
                 held.failed_at = Some(self.inner.clock.now());
             }
         }
@@ -105,17 +92,13 @@ impl<S> Held<S> {
             !age.is_negative() && age < limit
         };
         within(self.read_at, MAX_AGE)
-            || self
-                .failed_at
-                .is_some_and(|at| within(at, PAUSE_AFTER_FAILURE))
+            || self.failed_at.is_some_and(|at| within(at, PAUSE_AFTER_FAILURE))
     }
 }
 
 impl<S> Clone for Cached<S> {
     fn clone(&self) -> Cached<S> {
-        Cached {
-            inner: Arc::clone(&self.inner),
-        }
+        Cached { inner: Arc::clone(&self.inner) }
     }
 }
 

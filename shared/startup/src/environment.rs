@@ -53,9 +53,7 @@ impl Environment {
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<String, StartupError> {
-        self.optional(name).ok_or_else(|| StartupError::Missing {
-            name: name.to_owned(),
-        })
+        self.optional(name).ok_or_else(|| StartupError::Missing { name: name.to_owned() })
     }
 
     pub(crate) fn parsed<T>(&self, name: &str, default: T) -> Result<T, StartupError>
@@ -66,12 +64,10 @@ impl Environment {
         let Some(value) = self.optional(name) else {
             return Ok(default);
         };
-        value
-            .parse()
-            .map_err(|reason: T::Err| StartupError::Invalid {
-                name: name.to_owned(),
-                reason: reason.to_string(),
-            })
+        value.parse().map_err(|reason: T::Err| StartupError::Invalid {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        })
     }
 }
 

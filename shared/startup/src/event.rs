@@ -44,10 +44,7 @@ fn deadline<E>(now: Timestamp, event: &LambdaEvent<E>) -> Deadline {
 fn failed(failure: impl Into<BoxError>) -> Diagnostic {
     let error = error_chain(failure.into().as_ref());
     tracing::error!(error, "the invocation failed");
-    Diagnostic {
-        error_type: "HandlerFailed".to_owned(),
-        error_message: error,
-    }
+    Diagnostic { error_type: "HandlerFailed".to_owned(), error_message: error }
 }
 
 #[cfg(test)]

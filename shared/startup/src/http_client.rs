@@ -98,17 +98,12 @@ impl HttpClient {
     async fn get_unbounded(&self, url: &str, limit_bytes: usize) -> Result<Bytes, HttpError> {
         let address = || HttpError::Address(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| address())?;
-        let request = Request::get(uri)
-            .header(USER_AGENT, AGENT)
-            .body(Full::default());
+        let request = Request::get(uri).header(USER_AGENT, AGENT).body(Full::default());
         let response = self.send(request.map_err(|_| address())?).await?;
         if !response.status().is_success() {
             return Err(HttpError::Status(response.status()));
         }
-        match Limited::new(response.into_body(), limit_bytes)
-            .collect()
-            .await
-        {
+        match Limited::new(response.into_body(), limit_bytes).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge(limit_bytes)),
             Err(error) => Err(HttpError::Exchange(error)),

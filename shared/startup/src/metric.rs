@@ -58,16 +58,8 @@ mod tests {
     #[test]
     fn a_count_is_one_line_with_its_dimensions_as_one_set() {
         let now = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
-        let metric = Metric {
-            name: "DebitsSkipped",
-            unit: "Count",
-            value: 1,
-        };
-        let line = line(
-            now,
-            &metric,
-            &[("Function", "ai-guard"), ("Feature", "ai_text_chat")],
-        );
+        let metric = Metric { name: "DebitsSkipped", unit: "Count", value: 1 };
+        let line = line(now, &metric, &[("Function", "ai-guard"), ("Feature", "ai_text_chat")]);
         assert!(!line.contains('\n'));
         let expected = json!({
             "_aws": {

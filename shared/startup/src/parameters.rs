@@ -100,10 +100,7 @@ fn is_transient(error: &SdkError<GetParametersError>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => false,
         SdkError::ServiceError(refusal) => {
-            let throttled = refusal
-                .err()
-                .code()
-                .is_some_and(|code| code.contains("Throttl"));
+            let throttled = refusal.err().code().is_some_and(|code| code.contains("Throttl"));
             throttled || refusal.raw().status().is_server_error()
         }
         _ => true,

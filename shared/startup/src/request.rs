@@ -103,16 +103,8 @@ pub fn request_from_event(
 
 impl HttpEvent {
     pub(crate) fn origin(&self) -> Origin {
-        let domain = self
-            .request_context
-            .domain_name
-            .as_deref()
-            .unwrap_or_default();
-        if domain.contains(".lambda-url.") {
-            Origin::Streaming
-        } else {
-            Origin::Buffered
-        }
+        let domain = self.request_context.domain_name.as_deref().unwrap_or_default();
+        if domain.contains(".lambda-url.") { Origin::Streaming } else { Origin::Buffered }
     }
 
     pub(crate) fn into_request(
@@ -148,9 +140,7 @@ impl HttpEvent {
         let taken_at = Timestamp::from_millisecond(self.request_context.time_epoch?).ok()?;
         let age = now.duration_since(taken_at);
         let plausible = age > -CLOCK_TOLERANCE && age < LONGEST_RUN;
-        plausible
-            .then(|| taken_at.checked_add(GATEWAY_LIMIT).ok())
-            .flatten()
+        plausible.then(|| taken_at.checked_add(GATEWAY_LIMIT).ok()).flatten()
     }
 
     fn uri(&self) -> Result<Uri, MalformedEvent> {
@@ -161,11 +151,7 @@ impl HttpEvent {
         }
         // The gateway decodes the path; characters that may not stand there are encoded again.
         push_encoded(&mut address, path, b"\"#<>?\\^`{|}");
-        if let Some(query) = self
-            .raw_query_string
-            .as_deref()
-            .filter(|query| !query.is_empty())
-        {
+        if let Some(query) = self.raw_query_string.as_deref().filter(|query| !query.is_empty()) {
             address.push('?');
             push_encoded(&mut address, query, b"\"#<>\\^`{|}");
         }
@@ -180,11 +166,8 @@ impl HttpEvent {
         if stage == "$default" {
             return path;
         }
-        let rest = path
-            .strip_prefix('/')
-            .and_then(|path| path.strip_prefix(stage));
-        rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
-            .unwrap_or(path)
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
+        rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
     }
 
     fn headers(&self) -> Result<HeaderMap, MalformedEvent> {

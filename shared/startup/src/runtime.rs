@@ -38,10 +38,7 @@ where
 
 /// The runtime would panic on what is missing; somebody who starts the program by hand should
 /// read what it is.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the runtime reads it from there as well"
-)]
+#[expect(clippy::disallowed_methods, reason = "the runtime reads it from there as well")]
 fn is_under_lambda() -> bool {
     std::env::var_os(RUNTIME_ADDRESS).is_some()
 }

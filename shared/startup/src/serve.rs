@@ -62,15 +62,8 @@ async fn respond(router: Router, request: Request<Body>) -> Response<Body> {
 }
 
 fn refuse(malformed: &MalformedEvent) -> Response<Body> {
-    tracing::info!(
-        error = error_chain(malformed),
-        "the event is not a valid request"
-    );
-    problem(
-        StatusCode::BAD_REQUEST,
-        "malformed_request",
-        &malformed.to_string(),
-    )
+    tracing::info!(error = error_chain(malformed), "the event is not a valid request");
+    problem(StatusCode::BAD_REQUEST, "malformed_request", &malformed.to_string())
 }
 
 /// An error that arises before or after the router, in the shape of all others.

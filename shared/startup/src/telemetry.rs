@@ -87,9 +87,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber(level, move || writer.clone()), log);
         let bytes = written.0.lock().unwrap().clone();
         let text = String::from_utf8(bytes).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[test]
@@ -123,17 +121,12 @@ mod tests {
     fn an_unknown_log_level_stops_the_start_and_names_its_variable() {
         let environment = Environment::new(|name| (name == "LOG_LEVEL").then(|| "loud".to_owned()));
         let error = begin(&environment).unwrap_err();
-        assert!(
-            error.to_string().contains("`LOG_LEVEL` is not valid"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("`LOG_LEVEL` is not valid"), "{error}");
     }
 
     #[test]
     fn an_error_is_written_with_all_its_causes() {
-        let inner = StartupError::Missing {
-            name: "A".to_owned(),
-        };
+        let inner = StartupError::Missing { name: "A".to_owned() };
         let error = StartupError::Tls(Box::new(inner));
         let chain = "tls could not be set up: environment variable `A` is not set";
         assert_eq!(error_chain(&error), chain);

@@ -98,8 +98,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length")
-                    .then(|| value.trim().parse().unwrap())
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
             });
             if body.len() >= length.unwrap_or(0) {
                 return Some(body.to_owned());

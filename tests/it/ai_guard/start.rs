@@ -18,9 +18,7 @@ async fn parameter_store(values: Vec<(&'static str, &'static str)>) -> (String, 
         let request: Value = serde_json::from_str(&body).unwrap();
         let names: Vec<String> = serde_json::from_value(request["Names"].clone()).unwrap();
         let known = names.iter().filter_map(|name| {
-            let row = values
-                .iter()
-                .find(|row| name.ends_with(&format!("/{}", row.0)))?;
+            let row = values.iter().find(|row| name.ends_with(&format!("/{}", row.0)))?;
             Some(json!({"Name": name, "Value": row.1, "Type": "String"}))
         });
         let known: Vec<Value> = known.collect();
@@ -78,10 +76,7 @@ async fn a_missing_setting_stops_the_start_and_is_named() {
             parameter_store(values().into_iter().filter(|v| *v != missing).collect()).await;
         let error = start(&books, &url).await.unwrap_err();
         let sentence = format!("setting `{}` is missing", missing.0);
-        assert_eq!(
-            (error.to_string(), format!("{error:?}")),
-            (sentence.clone(), sentence)
-        );
+        assert_eq!((error.to_string(), format!("{error:?}")), (sentence.clone(), sentence));
     }
 }
 

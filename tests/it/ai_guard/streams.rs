@@ -10,11 +10,7 @@ use crate::harness::now;
 
 /// The last events of a stream, blank lines taken out.
 fn last_events(answer: &Answer, count: usize) -> Vec<&str> {
-    let mut events: Vec<&str> = answer
-        .body
-        .split("\n\n")
-        .filter(|e| !e.is_empty())
-        .collect();
+    let mut events: Vec<&str> = answer.body.split("\n\n").filter(|e| !e.is_empty()).collect();
     events.split_off(events.len().saturating_sub(count))
 }
 
@@ -28,17 +24,9 @@ async fn a_stream_ends_with_done_and_then_the_credits() {
     let answer = world.call(STREAM, json!({})).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(last_events(&answer, 2), ["data: [DONE]", &credits(1, 9)]);
-    let headers = [
-        "content-type",
-        "x-credits-held",
-        "x-credits-remaining",
-        "x-credits-charged",
-    ];
+    let headers = ["content-type", "x-credits-held", "x-credits-remaining", "x-credits-charged"];
     let found = headers.map(|name| answer.header(name));
-    assert_eq!(
-        found,
-        [Some("text/event-stream"), Some("1"), Some("9"), None]
-    );
+    assert_eq!(found, [Some("text/event-stream"), Some("1"), Some("9"), None]);
     assert_eq!(answer.header("x-accel-buffering"), Some("no"));
     assert_eq!(world.books.operations(), GUARDED);
     assert_eq!(world.available().await, 9);
@@ -63,11 +51,7 @@ async fn a_stream_that_breaks_is_charged_once_content_was_sent() {
         assert_eq!(last[1], credits(charged, 10 - charged), "{model}");
         let error = last[0].contains("\"error\"");
         assert_eq!(error, code.is_some(), "{model}: {}", last[0]);
-        assert!(
-            code.is_none_or(|code| last[0].contains(code)),
-            "{model}: {}",
-            last[0]
-        );
+        assert!(code.is_none_or(|code| last[0].contains(code)), "{model}: {}", last[0]);
         assert!(!answer.body.contains("internal"), "{model}");
         assert_eq!(world.available().await, 10 - charged, "{model}");
     }
@@ -84,16 +68,8 @@ async fn a_stream_that_fails_before_its_first_event_is_an_error_with_a_status() 
     ];
     for (model, status, code) in rows {
         let answer = world.call(STREAM, json!({"model": model})).await;
-        assert_eq!(
-            answer.refusal(),
-            (status, code.to_owned(), Some("0")),
-            "{model}"
-        );
-        assert_eq!(
-            answer.json()["error"]["code"],
-            code,
-            "the sdks read an object here"
-        );
+        assert_eq!(answer.refusal(), (status, code.to_owned(), Some("0")), "{model}");
+        assert_eq!(answer.json()["error"]["code"], code, "the sdks read an object here");
         assert_eq!(world.available().await, 10, "{model}");
     }
 }
@@ -102,10 +78,7 @@ async fn a_stream_that_fails_before_its_first_event_is_an_error_with_a_status() 
 async fn a_stream_behind_the_http_api_is_answered_whole_or_not_at_all() {
     let world = World::start(&[]).await;
     let answer = world.call(CHAT, json!({"stream": true})).await;
-    assert_eq!(
-        (answer.status, answer.header("x-credits-charged")),
-        (200, Some("1"))
-    );
+    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("1")));
     assert_eq!(last_events(&answer, 2), ["data: [DONE]", &credits(1, 9)]);
     let rows = [
         ("stand-in-breaks", 502, "provider_unreachable"),
@@ -114,14 +87,8 @@ async fn a_stream_behind_the_http_api_is_answered_whole_or_not_at_all() {
         ("stand-in-huge", 502, "answer_too_large"),
     ];
     for (model, status, code) in rows {
-        let answer = world
-            .call(CHAT, json!({"stream": true, "model": model}))
-            .await;
-        assert_eq!(
-            answer.refusal(),
-            (status, code.to_owned(), Some("0")),
-            "{model}"
-        );
+        let answer = world.call(CHAT, json!({"stream": true, "model": model})).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned(), Some("0")), "{model}");
         assert_eq!(world.available().await, 9, "{model}");
     }
 }
@@ -140,24 +107,15 @@ async fn a_stream_with_credits_off_says_that_there_is_no_limit() {
 #[tokio::test]
 async fn a_caller_who_leaves_a_stream_is_charged_for_it() {
     let world = World::start(&[]).await;
-    let body = with_body(
-        STREAM,
-        json!({"messages": [{"role": "user", "content": "a ".repeat(2_000)}]}),
-    );
+    let body =
+        with_body(STREAM, json!({"messages": [{"role": "user", "content": "a ".repeat(2_000)}]}));
     let response = world.respond(STREAM, &body, None).await;
     assert_eq!(response.status(), 200);
     drop(response);
     while !world.books.operations().contains(&"PutItem".to_owned()) {
         tokio::task::yield_now().await;
     }
-    while !world
-        .books
-        .store
-        .open_holds(&world.user, now())
-        .await
-        .unwrap()
-        .is_empty()
-    {
+    while !world.books.store.open_holds(&world.user, now()).await.unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.available().await, 9);

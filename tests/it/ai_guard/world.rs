@@ -66,22 +66,13 @@ impl World {
             write_prices(&books, prices).await;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = provider::Options {
-            word_pause: Duration::ZERO,
-            ..Default::default()
-        };
+        let options = provider::Options { word_pause: Duration::ZERO, ..Default::default() };
         let provider = provider::start_with(listener, options).unwrap();
         let (queue_url, queued) = queue().await;
         let mut guard = guard(&books, &provider, &queue_url, changes).await;
         guard.limits.first_byte = first_byte;
         books.front.reset();
-        Self {
-            router: router(guard),
-            books,
-            provider,
-            user,
-            queued,
-        }
+        Self { router: router(guard), books, provider, user, queued }
     }
 
     /// Sends the event with changes to its body, signed in.
@@ -99,11 +90,7 @@ impl World {
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
-        Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body,
-        }
+        Answer { status: head.status.as_u16(), headers: head.headers, body }
     }
 
     pub(crate) async fn respond(
@@ -145,9 +132,7 @@ impl Answer {
 pub(crate) fn with_body(event: &str, changes: Value) -> String {
     let event: Value = serde_json::from_str(event).unwrap();
     let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
-    let Value::Object(changes) = changes else {
-        panic!("changes are an object")
-    };
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
     body.as_object_mut().unwrap().extend(changes);
     body.to_string()
 }
@@ -190,9 +175,8 @@ async fn guard(
         ("CLERK_JWT_KEY", &pem),
     ];
     let values = usual.iter().chain(changes);
-    let values: BTreeMap<String, String> = values
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let values: BTreeMap<String, String> =
+        values.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let clock = Clock::fixed(now());
     let http = books.startup.http.clone();
     let read = Settings::read(|name| values.get(name).cloned(), &http, None).unwrap();
@@ -224,12 +208,9 @@ async fn prices(clock: Clock, books: &Harness) -> Prices {
 }
 
 async fn write_prices(books: &Harness, prices: &[(&str, &str)]) {
-    let rows = prices.iter().map(|(feature, price)| {
-        (
-            (*feature).to_owned(),
-            AttributeValue::N((*price).to_owned()),
-        )
-    });
+    let rows = prices
+        .iter()
+        .map(|(feature, price)| ((*feature).to_owned(), AttributeValue::N((*price).to_owned())));
     let writing = books.client.put_item().table_name(&books.names.state);
     let writing = writing
         .item("pk", AttributeValue::S("PRICE_BOOK".to_owned()))

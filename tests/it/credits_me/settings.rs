@@ -26,9 +26,7 @@ async fn parameter_store(settings: &[(&str, &str)]) -> (Aws, String) {
     for (name, value) in usual.iter().chain(settings) {
         put(&aws, name, value).await;
     }
-    let router = Router::new()
-        .route("/", post(answer))
-        .with_state(aws.clone());
+    let router = Router::new().route("/", post(answer)).with_state(aws.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -38,9 +36,7 @@ async fn parameter_store(settings: &[(&str, &str)]) -> (Aws, String) {
 async fn put(aws: &Aws, name: &str, value: &str) {
     let name = format!("{PATH}/{name}");
     let parameter = json!({"Name": name, "Value": value, "Type": "String", "Overwrite": true});
-    aws.call("AmazonSSM.PutParameter", &parameter)
-        .await
-        .unwrap();
+    aws.call("AmazonSSM.PutParameter", &parameter).await.unwrap();
 }
 
 async fn answer(
@@ -50,10 +46,7 @@ async fn answer(
 ) -> Result<Json<Value>, StatusCode> {
     let body = serde_json::from_str(&body).unwrap();
     let target = headers["x-amz-target"].to_str().unwrap();
-    aws.call(target, &body)
-        .await
-        .map(Json)
-        .map_err(|_| StatusCode::BAD_REQUEST)
+    aws.call(target, &body).await.map(Json).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
 async fn start(books: &Harness, ssm: &str) -> Result<CreditsMe, BoxError> {
@@ -73,10 +66,7 @@ async fn a_start_reads_the_settings_and_the_prices_once() {
     let (_aws, ssm) = parameter_store(&[("SIGNUP_CREDITS", "100")]).await;
     let function = start(&books, &ssm).await.unwrap();
     let settings = function.settings.current().await;
-    assert_eq!(
-        (settings.signup, settings.low_balance),
-        (credits(100), credits(10))
-    );
+    assert_eq!((settings.signup, settings.low_balance), (credits(100), credits(10)));
     assert_eq!(settings.prices, Some(PriceBook::default()));
     assert_eq!(books.operations(), ["GetItem"]);
 }
@@ -98,29 +88,17 @@ async fn a_table_out_of_reach_stops_no_start_and_hides_no_change_of_mode() {
     let (aws, ssm) = parameter_store(&[("CREDITS_ENABLED", "1")]).await;
     let function = start(&books, &ssm).await.unwrap();
     assert_eq!(function.settings.current().await.prices, None);
-    let at_test_time = |function| CreditsMe {
-        clock: Clock::fixed(now()),
-        ..function
-    };
+    let at_test_time = |function| CreditsMe { clock: Clock::fixed(now()), ..function };
     let function = router(at_test_time(function));
     let answer = signed_in(&function, SETTINGS).await;
-    assert_eq!(
-        (answer.status, &answer.body["code"]),
-        (503, &json!("ledger_unavailable"))
-    );
+    assert_eq!((answer.status, &answer.body["code"]), (503, &json!("ledger_unavailable")));
 
     put(&aws, "CREDITS_ENABLED", "0").await;
     let off = router(at_test_time(start(&books, &ssm).await.unwrap()));
     let answer = signed_in(&off, SETTINGS).await;
-    assert_eq!(
-        answer.body["featureCosts"],
-        json!({"ai_text_chat": 0, "ai_image_generation": 0})
-    );
+    assert_eq!(answer.body["featureCosts"], json!({"ai_text_chat": 0, "ai_image_generation": 0}));
 
     books.front.down(false);
     let answer = signed_in(&function, SETTINGS).await;
-    assert_eq!(
-        answer.body["featureCosts"],
-        json!({"ai_text_chat": 1, "ai_image_generation": 5})
-    );
+    assert_eq!(answer.body["featureCosts"], json!({"ai_text_chat": 1, "ai_image_generation": 5}));
 }

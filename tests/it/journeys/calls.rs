@@ -19,25 +19,14 @@ async fn a_signed_in_user_calls_is_charged_and_sees_it() {
     let town = Town::start().await;
     let reply = town.client.chat("gpt-4o-mini").await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
-    assert!(
-        reply.json()["choices"][0]["message"]["content"]
-            .as_str()
-            .unwrap()
-            .contains("three")
-    );
+    assert!(reply.json()["choices"][0]["message"]["content"].as_str().unwrap().contains("three"));
     assert_eq!(reply.header("x-credits-charged"), "1");
     assert_eq!(reply.header("x-credits-remaining"), "99");
     let me = town.client.get("/api/credits/me").await.json();
-    assert_eq!(
-        (&me["creditsRemaining"], &me["creditsEnabled"]),
-        (&json!(99), &json!(true))
-    );
+    assert_eq!((&me["creditsRemaining"], &me["creditsEnabled"]), (&json!(99), &json!(true)));
     let body = json!({ "model": "gpt-image-1", "prompt": "a heron", "n": 3 });
     let image = town.client.post("/api/ai/image", &body).await;
-    assert_eq!(
-        (image.status, image.header("x-credits-charged")),
-        (StatusCode::OK, "15")
-    );
+    assert_eq!((image.status, image.header("x-credits-charged")), (StatusCode::OK, "15"));
     let history = town.client.get("/api/credits/history").await.json();
     assert_eq!(history["entries"].as_array().unwrap().len(), 5, "{history}");
     assert_eq!(town.books_of("user_1").await, 84);
@@ -51,18 +40,9 @@ async fn a_fixed_price_call_is_a_write_before_a_write_after_and_a_read_meanwhile
     town.front().count_capacity(true);
     assert_eq!(town.client.chat("gpt-4o-mini").await.status, StatusCode::OK);
     let calls = town.front().calls();
-    assert_eq!(
-        operations(&calls),
-        ["TransactWriteItems", "GetItem", "PutItem"]
-    );
+    assert_eq!(operations(&calls), ["TransactWriteItems", "GetItem", "PutItem"]);
     assert_eq!(calls.iter().map(|call| call.capacity_write).sum::<u64>(), 6);
-    assert_eq!(
-        calls
-            .iter()
-            .map(|call| call.capacity_read_halves)
-            .sum::<u64>(),
-        1
-    );
+    assert_eq!(calls.iter().map(|call| call.capacity_read_halves).sum::<u64>(), 1);
     town.front().reset();
     let body = json!({ "model": "m", "prompt": "p", "n": 10 });
     for _ in 0..2 {
@@ -70,12 +50,7 @@ async fn a_fixed_price_call_is_a_write_before_a_write_after_and_a_read_meanwhile
     }
     town.front().reset();
     let refused = town.client.post("/api/ai/image", &body).await;
-    assert_eq!(
-        refused.status,
-        StatusCode::PAYMENT_REQUIRED,
-        "{}",
-        refused.text
-    );
+    assert_eq!(refused.status, StatusCode::PAYMENT_REQUIRED, "{}", refused.text);
     let problem = refused.json();
     assert_eq!(
         (&problem["error"], &problem["required"]),
@@ -93,24 +68,12 @@ async fn a_function_connects_and_reads_its_settings_before_it_asks_for_work() {
     // `Town::start` returns when every process has asked for its first invocation.
     let town = Town::with(|options| options.processes = 1).await;
     let reads = town.front().calls();
-    assert_eq!(
-        operations(&reads),
-        ["GetItem"; 3],
-        "one harmless read by each function"
-    );
+    assert_eq!(operations(&reads), ["GetItem"; 3], "one harmless read by each function");
     town.front().reset();
     town.client.chat("gpt-4o-mini").await;
-    let unopened = [
-        "TransactWriteItems",
-        "TransactGetItems",
-        "TransactWriteItems",
-    ];
+    let unopened = ["TransactWriteItems", "TransactGetItems", "TransactWriteItems"];
     let calls = town.front().calls();
-    assert_eq!(
-        operations(&calls)[..3],
-        unopened,
-        "the first call opens the account, no more"
-    );
+    assert_eq!(operations(&calls)[..3], unopened, "the first call opens the account, no more");
 }
 
 #[tokio::test]
@@ -128,18 +91,11 @@ async fn a_stream_arrives_while_the_provider_is_still_working() {
         let frame = response.body_mut().frame().await.unwrap().unwrap();
         text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
     }
-    assert_eq!(
-        town.provider.in_progress(),
-        1,
-        "the provider hangs, and its words are here"
-    );
+    assert_eq!(town.provider.in_progress(), 1, "the provider hangs, and its words are here");
     text.push_str(&read(response).await.text);
     assert!(text.contains("\"error\""), "{text}");
     assert!(!text.contains("[DONE]"), "{text}");
-    assert!(
-        text.contains("event: credits\ndata: {\"charged\":1,\"remaining\":99}"),
-        "{text}"
-    );
+    assert!(text.contains("event: credits\ndata: {\"charged\":1,\"remaining\":99}"), "{text}");
     assert_eq!(town.books_of("user_1").await, 99);
 }
 
@@ -149,10 +105,7 @@ async fn a_stream_ends_with_done_and_then_what_it_cost() {
     let reply = read(town.client.stream("gpt-4o-mini").await).await;
     let (words, end) = reply.text.split_once("data: [DONE]\n\n").unwrap();
     assert!(words.contains("chat.completion.chunk"));
-    assert_eq!(
-        end,
-        "event: credits\ndata: {\"charged\":1,\"remaining\":99}\n\n"
-    );
+    assert_eq!(end, "event: credits\ndata: {\"charged\":1,\"remaining\":99}\n\n");
     assert_eq!(town.books_of("user_1").await, 99);
 }
 
@@ -160,9 +113,7 @@ async fn a_stream_ends_with_done_and_then_what_it_cost() {
 async fn a_failed_or_aborted_generation_is_never_left_charged() {
     let change = |options: &mut local::stack::Options| {
         for name in ["PROVIDER_IDLE_MS", "PROVIDER_FIRST_BYTE_MS"] {
-            options
-                .environment
-                .insert(name.to_owned(), "500".to_owned());
+            options.environment.insert(name.to_owned(), "500".to_owned());
         }
     };
     let town = Town::with(change).await;
@@ -184,17 +135,9 @@ async fn a_failed_or_aborted_generation_is_never_left_charged() {
             assert!(!reply.text.contains(secret), "{model}: {}", reply.text);
         }
     }
-    for model in [
-        "stand-in-breaks-at-once",
-        "stand-in-no-content",
-        "stand-in-empty",
-    ] {
+    for model in ["stand-in-breaks-at-once", "stand-in-no-content", "stand-in-empty"] {
         let reply = read(town.client.stream(model).await).await;
-        assert!(
-            !reply.text.contains("\"charged\":1"),
-            "{model}: {}",
-            reply.text
-        );
+        assert!(!reply.text.contains("\"charged\":1"), "{model}: {}", reply.text);
     }
     assert_eq!(town.books_of("user_1").await, 100);
     assert_eq!(town.count(&account("user_1"), "outcome").await, 11);
@@ -218,24 +161,13 @@ async fn an_outcome_the_table_cannot_take_is_queued_and_the_answer_still_given()
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
     town.front().down(false);
     let queue = town.stack.queue_url("SettleQueue").unwrap();
-    let received = town
-        .startup
-        .sqs()
-        .receive_message()
-        .queue_url(queue)
-        .send()
-        .await
-        .unwrap();
+    let received = town.startup.sqs().receive_message().queue_url(queue).send().await.unwrap();
     let body = received.messages()[0].body().unwrap();
     let message: serde_json::Value = serde_json::from_str(body).unwrap();
     let told = (&message["account"], &message["ending"], &message["charged"]);
     assert_eq!(told, (&json!("user_1"), &json!("settled"), &json!(1)));
     town.expire_holds().await;
-    assert_eq!(
-        town.books_of("user_1").await,
-        99,
-        "the hold's expiry is the last resort"
-    );
+    assert_eq!(town.books_of("user_1").await, 99, "the hold's expiry is the last resort");
 }
 
 #[tokio::test]

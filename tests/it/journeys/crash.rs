@@ -20,31 +20,14 @@ async fn streams_midway(town: &Town, count: usize) -> Vec<http::Response<hyper::
 async fn functions_killed_midway_give_back_what_they_held_once_it_expires() {
     let town = Town::start().await;
     let streams = streams_midway(&town, 3).await;
-    assert_eq!(
-        town.store
-            .balance(&account("user_1"))
-            .await
-            .unwrap()
-            .unwrap()
-            .available
-            .get(),
-        97
-    );
+    assert_eq!(town.store.balance(&account("user_1")).await.unwrap().unwrap().available.get(), 97);
     town.stack.kill_functions().await;
     drop(streams);
     town.expire_holds().await;
     assert_eq!(town.books_of("user_1").await, 100);
     town.expire_holds().await;
-    assert_eq!(
-        town.books_of("user_1").await,
-        100,
-        "expiring again gives nothing back twice"
-    );
-    assert_eq!(
-        town.client.chat("gpt-4o-mini").await.status,
-        200,
-        "started again"
-    );
+    assert_eq!(town.books_of("user_1").await, 100, "expiring again gives nothing back twice");
+    assert_eq!(town.client.chat("gpt-4o-mini").await.status, 200, "started again");
 }
 
 #[tokio::test]

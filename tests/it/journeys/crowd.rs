@@ -8,9 +8,7 @@ use crate::harness::account;
 /// 64 clients call 20 times each on an account with 500 credits.
 async fn sell_500(rules: &[Rule]) {
     let town = Town::with(|options| {
-        options
-            .settings
-            .insert("SIGNUP_CREDITS".to_owned(), "500".to_owned());
+        options.settings.insert("SIGNUP_CREDITS".to_owned(), "500".to_owned());
     })
     .await;
     town.front().rules(rules);

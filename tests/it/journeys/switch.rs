@@ -12,15 +12,13 @@ use super::town::Town;
 use crate::harness::account;
 
 /// A change of mode reaches every call within this.
-const REACHES: Duration = Duration::from_secs(60);
+const REACHES: Duration = Duration::from_mins(1);
 
 /// One call: when it began, and whether it was charged.
 type Seen = (Instant, bool);
 
 fn charged_after(seen: &[Seen], from: Instant, until: Instant) -> (usize, usize) {
-    let within = seen
-        .iter()
-        .filter(|(began, _)| (from..until).contains(began));
+    let within = seen.iter().filter(|(began, _)| (from..until).contains(began));
     let charged = within.clone().filter(|(_, charged)| *charged).count();
     (charged, within.count())
 }
@@ -28,9 +26,7 @@ fn charged_after(seen: &[Seen], from: Instant, until: Instant) -> (usize, usize)
 #[tokio::test]
 async fn switching_credits_off_and_on_reaches_every_call_within_a_minute_and_fails_none() {
     let town = Town::with(|options| {
-        options
-            .settings
-            .insert("SIGNUP_CREDITS".to_owned(), "1000000".to_owned());
+        options.settings.insert("SIGNUP_CREDITS".to_owned(), "1000000".to_owned());
     })
     .await;
     let stop = Arc::new(AtomicBool::new(false));
@@ -53,23 +49,13 @@ async fn switching_credits_off_and_on_reaches_every_call_within_a_minute_and_fai
     let margin = Duration::from_secs(2);
     let started = Instant::now();
     tokio::time::sleep(margin).await;
-    town.stack
-        .put_setting("CREDITS_ENABLED", "off")
-        .await
-        .unwrap();
+    town.stack.put_setting("CREDITS_ENABLED", "off").await.unwrap();
     let off = Instant::now();
     tokio::time::sleep(REACHES).await;
     let holds_off = town.count(&account("user_1"), "hold").await;
     tokio::time::sleep(margin).await;
-    assert_eq!(
-        town.count(&account("user_1"), "hold").await,
-        holds_off,
-        "a hold while off"
-    );
-    town.stack
-        .put_setting("CREDITS_ENABLED", "1")
-        .await
-        .unwrap();
+    assert_eq!(town.count(&account("user_1"), "hold").await, holds_off, "a hold while off");
+    town.stack.put_setting("CREDITS_ENABLED", "1").await.unwrap();
     let on = Instant::now();
     tokio::time::sleep(REACHES + margin).await;
     stop.store(true, Ordering::Relaxed);
@@ -78,39 +64,22 @@ async fn switching_credits_off_and_on_reaches_every_call_within_a_minute_and_fai
         seen.extend(caller.await.unwrap());
     }
     let (charged, all) = charged_after(&seen, started, off);
-    assert!(
-        charged == all && all > 0,
-        "{charged} of {all} charged before"
-    );
+    assert!(charged == all && all > 0, "{charged} of {all} charged before");
     let (charged, all) = charged_after(&seen, off + REACHES, on);
-    assert!(
-        charged == 0 && all > 0,
-        "{charged} of {all} charged while off"
-    );
+    assert!(charged == 0 && all > 0, "{charged} of {all} charged while off");
     let (charged, all) = charged_after(&seen, on + REACHES, Instant::now());
-    assert!(
-        charged == all && all > 0,
-        "{charged} of {all} charged after"
-    );
+    assert!(charged == all && all > 0, "{charged} of {all} charged after");
     let user = account("user_1");
-    assert_eq!(
-        town.count(&user, "hold").await,
-        town.count(&user, "outcome").await
-    );
+    assert_eq!(town.count(&user, "hold").await, town.count(&user, "outcome").await);
     let charged = seen.iter().filter(|(_, charged)| *charged).count();
-    assert_eq!(
-        town.books_of("user_1").await,
-        1_000_000 - i64::try_from(charged).unwrap()
-    );
+    assert_eq!(town.books_of("user_1").await, 1_000_000 - i64::try_from(charged).unwrap());
 }
 
 #[tokio::test]
 async fn neither_off_nor_shadow_writes_a_thing_for_calls_that_begin_there() {
     for mode in ["off", "shadow"] {
         let town = Town::with(|options| {
-            options
-                .settings
-                .insert("CREDITS_ENABLED".to_owned(), mode.to_owned());
+            options.settings.insert("CREDITS_ENABLED".to_owned(), mode.to_owned());
         })
         .await;
         town.front().reset();
@@ -121,9 +90,8 @@ async fn neither_off_nor_shadow_writes_a_thing_for_calls_that_begin_there() {
         let me = town.client.get("/api/credits/me").await.json();
         assert_eq!(me["creditsEnabled"], mode == "shadow", "{me}");
         let operations = town.front().calls().into_iter().map(|call| call.operation);
-        let written: Vec<_> = operations
-            .filter(|name| !name.starts_with("Get") && name != "Query")
-            .collect();
+        let written: Vec<_> =
+            operations.filter(|name| !name.starts_with("Get") && name != "Query").collect();
         assert_eq!(written, Vec::<String>::new(), "{mode}");
         assert_eq!(town.store.accounts().await.unwrap(), []);
         if mode == "off" {

@@ -22,7 +22,7 @@ use local::{
     stack::{Options, Stack},
 };
 use serde_json::{Value, json};
-use startup::{HttpClient, Startup};
+use startup::{Clock, HttpClient, Startup};
 
 use crate::harness::{account, startup};
 
@@ -53,9 +53,7 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
@@ -82,10 +80,8 @@ impl Town {
     pub(crate) async fn in_folder(folder: PathBuf, change: impl FnOnce(&mut Options)) -> Self {
         let mint = Mint::open(&folder).unwrap();
         let issuer = mint.serve(local::bind(0).await.unwrap()).unwrap();
-        let pause = provider::Options {
-            word_pause: Duration::from_millis(2),
-            ..Default::default()
-        };
+        let pause =
+            provider::Options { word_pause: Duration::from_millis(2), ..Default::default() };
         let listener = local::bind(0).await.unwrap();
         let provider = provider::start_with(listener, pause).unwrap();
         let front = Arc::new(OnceLock::new());
@@ -106,27 +102,15 @@ impl Town {
             ("AWS_ENDPOINT_URL", &stack.aws_url),
         ]);
         let name = |logical_id| stack.table(logical_id).unwrap().to_owned();
-        let names = TableNames {
-            ledger: name("LedgerTable"),
-            state: name("StateTable"),
-        };
+        let names = TableNames { ledger: name("LedgerTable"), state: name("StateTable") };
         let store = LedgerStore::new(startup.dynamodb(), names);
         let client = Client {
             http: startup.http.clone(),
             api: stack.http_api_url.clone(),
             streaming: stack.function_urls["ai-guard"].clone(),
-            token: mint.user_token("user_1", Timestamp::now()).unwrap(),
+            token: mint.user_token("user_1", wall_clock()).unwrap(),
         };
-        Self {
-            stack,
-            provider,
-            _mint: mint,
-            front,
-            store,
-            startup,
-            client,
-            folder,
-        }
+        Self { stack, provider, _mint: mint, front, store, startup, client, folder }
     }
 
     pub(crate) fn front(&self) -> &Front {
@@ -135,27 +119,18 @@ impl Town {
 
     /// Ends every hold that is open, as the schedule would once its time has come.
     pub(crate) async fn expire_holds(&self) {
-        let later = Timestamp::now() + jiff::SignedDuration::from_mins(22);
-        self.stack
-            .fire_schedule("expire-holds", later)
-            .await
-            .unwrap();
+        let later = wall_clock() + jiff::SignedDuration::from_mins(22);
+        self.stack.fire_schedule("expire-holds", later).await.unwrap();
     }
 
     /// The balance of the account, once every rule of the books is found to hold and every hold
     /// to have ended.
     pub(crate) async fn books_of(&self, user: &str) -> i64 {
         let user = account(user);
-        let report = self.store.verify(&user, Timestamp::now()).await.unwrap();
+        let report = self.store.verify(&user, wall_clock()).await.unwrap();
         assert!(report.settled);
         assert_eq!(report.violations, []);
-        assert_eq!(
-            self.store
-                .open_holds(&user, Timestamp::now())
-                .await
-                .unwrap(),
-            []
-        );
+        assert_eq!(self.store.open_holds(&user, wall_clock()).await.unwrap(), []);
         report.available.unwrap().get()
     }
 
@@ -187,13 +162,7 @@ impl Client {
     pub(crate) async fn get(&self, path: &str) -> Reply {
         let request = Request::get(format!("{}{path}", self.api));
         let request = request.header("authorization", format!("Bearer {}", self.token));
-        read(
-            self.http
-                .send(request.body(Full::default()).unwrap())
-                .await
-                .unwrap(),
-        )
-        .await
+        read(self.http.send(request.body(Full::default()).unwrap()).await.unwrap()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
@@ -204,8 +173,7 @@ impl Client {
     pub(crate) async fn stream(&self, model: &str) -> http::Response<Incoming> {
         let mut body = chat(model);
         body["stream"] = json!(true);
-        self.open(&format!("{}/v1/chat/completions", self.streaming), &body)
-            .await
+        self.open(&format!("{}/v1/chat/completions", self.streaming), &body).await
     }
 
     pub(crate) async fn open(&self, url: &str, body: &Value) -> http::Response<Incoming> {
@@ -223,11 +191,7 @@ pub(crate) async fn read(response: http::Response<Incoming>) -> Reply {
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.into()).unwrap();
-    Reply {
-        status: parts.status,
-        headers: parts.headers,
-        text,
-    }
+    Reply { status: parts.status, headers: parts.headers, text }
 }
 
 fn chat(model: &str) -> Value {
@@ -248,9 +212,7 @@ fn options(folder: &Path, provider: &Provider, issuer: &str) -> Options {
     for (name, value) in settings {
         options.settings.insert(name.to_owned(), value.to_owned());
     }
-    options
-        .secrets
-        .insert("ai-guard/PROVIDER_KEY".to_owned(), provider::KEY.to_owned());
+    options.secrets.insert("ai-guard/PROVIDER_KEY".to_owned(), provider::KEY.to_owned());
     options
 }
 
@@ -261,8 +223,13 @@ fn programs() -> PathBuf {
 }
 
 fn fresh_folder() -> PathBuf {
-    let name = format!("journey-{}", startup::new_ulid(Timestamp::now()));
+    let name = format!("journey-{}", startup::new_ulid(wall_clock()));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// The functions of a journey are real processes with a real clock, and so are their tokens.
+fn wall_clock() -> Timestamp {
+    Clock::system().now()
 }

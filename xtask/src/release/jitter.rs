@@ -13,11 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::Failure;
 
 /// The entry points of jitterentropy, of which the wrappers call every one.
-const JITTER: [&str; 3] = [
-    "jent_entropy_init",
-    "jent_entropy_collector_alloc",
-    "jent_read_entropy",
-];
+const JITTER: [&str; 3] =
+    ["jent_entropy_init", "jent_entropy_collector_alloc", "jent_read_entropy"];
 
 /// A symbol of every aws-lc: a library without it is not one we can judge.
 const CONTROL: &str = "RAND_bytes";
@@ -54,10 +51,7 @@ fn static_libraries(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             static_libraries(&path, found)?;
-        } else if path
-            .extension()
-            .is_some_and(|kind| kind == "a" || kind == "lib")
-        {
+        } else if path.extension().is_some_and(|kind| kind == "a" || kind == "lib") {
             found.push(path);
         }
     }
@@ -65,9 +59,7 @@ fn static_libraries(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .windows(text.len())
-        .any(|window| window == text.as_bytes())
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[cfg(test)]
@@ -88,20 +80,12 @@ mod tests {
 
     #[test]
     fn a_library_with_jitter_entropy_is_refused() {
-        check_library(
-            "with",
-            "\0RAND_bytes\0aws_lc_jent_read_entropy\0",
-            Err("jent_read_entropy"),
-        );
+        check_library("with", "\0RAND_bytes\0aws_lc_jent_read_entropy\0", Err("jent_read_entropy"));
     }
 
     #[test]
     fn a_library_with_the_stubs_alone_passes() {
-        check_library(
-            "without",
-            "\0aws_lc_RAND_bytes\0tree_jitter_get_seed\0",
-            Ok(()),
-        );
+        check_library("without", "\0aws_lc_RAND_bytes\0tree_jitter_get_seed\0", Ok(()));
     }
 
     #[test]

@@ -37,11 +37,7 @@ mod tests {
         assert_eq!(check(&whole), Ok(()));
         for line in REQUIRED {
             let without = whole.replace(line, "");
-            assert!(
-                check(&format!("{without}{line}\n"))
-                    .unwrap_err()
-                    .contains(line)
-            );
+            assert!(check(&format!("{without}{line}\n")).unwrap_err().contains(line));
         }
     }
 }

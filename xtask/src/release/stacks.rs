@@ -40,10 +40,7 @@ fn judge(tree: &str) -> Result<(), Failure> {
         })
     };
     for (name, version) in crates() {
-        if SECOND
-            .iter()
-            .any(|(second, start)| *second == name && version.starts_with(start))
-        {
+        if SECOND.iter().any(|(second, start)| *second == name && version.starts_with(start)) {
             return Err(format!(
                 "a function depends on {name} {version}, a second stack: \
                  `cargo tree -e normal -i {name}` says through what"
@@ -53,9 +50,7 @@ fn judge(tree: &str) -> Result<(), Failure> {
     if crates().any(|(name, _)| name == TLS) {
         Ok(())
     } else {
-        Err(format!(
-            "no function depends on {TLS}: the list of stacks is out of date"
-        ))
+        Err(format!("no function depends on {TLS}: the list of stacks is out of date"))
     }
 }
 

@@ -26,44 +26,25 @@ const RULES: [Rule; 7] = [
     Rule {
         folder: "shared/ledger",
         may: &[],
-        never: &[
-            &AWS,
-            &["axum", "http", "hyper", "tokio", "tower", "tracing"],
-        ],
+        never: &[&AWS, &["axum", "http", "hyper", "tokio", "tower", "tracing"]],
     },
     Rule {
         folder: "shared/ledger-dynamodb",
         may: &["ledger"],
         never: &[&["aws_lambda", "axum", "hyper", "lambda_"]],
     },
-    Rule {
-        folder: "shared/http-api",
-        may: &["ledger"],
-        never: &[&AWS],
-    },
+    Rule { folder: "shared/http-api", may: &["ledger"], never: &[&AWS] },
     // Knows the platform and nothing of what runs on it.
-    Rule {
-        folder: "shared/startup",
-        may: &[],
-        never: &[],
-    },
+    Rule { folder: "shared/startup", may: &[], never: &[] },
     // A new shared crate starts with nothing and gets a row when it needs one.
-    Rule {
-        folder: "shared/",
-        may: &[],
-        never: &[],
-    },
+    Rule { folder: "shared/", may: &[], never: &[] },
     Rule {
         folder: "functions/",
         may: &["http-api", "ledger", "ledger-dynamodb", "startup"],
         never: &[],
     },
     // Builds in seconds, because every command waits for it.
-    Rule {
-        folder: "xtask",
-        may: &[],
-        never: &[&AWS, &["axum", "hyper", "tokio"]],
-    },
+    Rule { folder: "xtask", may: &[], never: &[&AWS, &["axum", "hyper", "tokio"]] },
 ];
 
 /// Every dependency that breaks a rule.
@@ -75,16 +56,9 @@ pub(crate) fn problems(packages: &[Package]) -> Vec<String> {
         };
         for dependency in &package.dependencies {
             let is_ours = packages.iter().any(|other| other.name == *dependency);
-            let never = rule
-                .never
-                .concat()
-                .iter()
-                .any(|start| dependency.starts_with(start));
+            let never = rule.never.concat().iter().any(|start| dependency.starts_with(start));
             if never || (is_ours && !rule.may.contains(&dependency.as_str())) {
-                problems.push(format!(
-                    "`{}` must not depend on `{dependency}`",
-                    package.folder
-                ));
+                problems.push(format!("`{}` must not depend on `{dependency}`", package.folder));
             }
         }
     }
@@ -107,19 +81,10 @@ mod tests {
             folder: folder.to_owned(),
             dependencies: dependencies.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let others = [
-            "functions/other",
-            "shared/ledger",
-            "shared/startup",
-            "local",
-        ];
+        let others = ["functions/other", "shared/ledger", "shared/startup", "local"];
         let mut packages: Vec<Package> = others.iter().map(|other| package(other, &[])).collect();
         packages.push(package(folder, &[dependency]));
-        assert_eq!(
-            problems(&packages).is_empty(),
-            allowed,
-            "{folder} {dependency}"
-        );
+        assert_eq!(problems(&packages).is_empty(), allowed, "{folder} {dependency}");
     }
 
     #[test]

@@ -35,10 +35,7 @@ pub(crate) fn problems(files: &[SourceFile]) -> Vec<String> {
         let mut offset: usize = 0;
         for statement in file.text.split_inclusive([';', '{', '}']) {
             offset = offset.saturating_add(statement.len());
-            let line = file
-                .text
-                .get(..offset)
-                .map_or(0, |text| text.lines().count());
+            let line = file.text.get(..offset).map_or(0, |text| text.lines().count());
             if let Some(problem) = problem(&file.path, statement) {
                 problems.push(format!("`{}`, up to line {line}: {problem}", file.path));
             }
@@ -71,10 +68,7 @@ mod tests {
     const OTHER: &str = "shared/ledger-dynamodb/src/settle.rs";
 
     fn check(path: &str, text: &str, problem_count: usize) {
-        let file = SourceFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
+        let file = SourceFile { path: path.to_owned(), text: text.to_owned() };
         let problems = problems(&[file]);
         assert_eq!(problems.len(), problem_count, "{problems:?}");
     }
@@ -91,11 +85,7 @@ mod tests {
 
     #[test]
     fn nothing_updates_or_deletes_there() {
-        for write in [
-            "Update::builder()",
-            "Delete::builder()",
-            "self.client.update_item()",
-        ] {
+        for write in ["Update::builder()", "Delete::builder()", "self.client.update_item()"] {
             for path in [APPEND, OTHER] {
                 check(path, &format!("{write}.table_name(&self.names.ledger);"), 1);
                 check(path, &format!("{write}.table_name(&self.names.state);"), 0);
@@ -105,29 +95,13 @@ mod tests {
 
     #[test]
     fn a_write_does_not_take_its_table_from_elsewhere() {
-        check(
-            OTHER,
-            "let table = &self.names.ledger; client.put_item().table_name(table);",
-            1,
-        );
-        check(
-            OTHER,
-            "fn put(table: &str) { Put::builder().table_name(table) }",
-            1,
-        );
+        check(OTHER, "let table = &self.names.ledger; client.put_item().table_name(table);", 1);
+        check(OTHER, "fn put(table: &str) { Put::builder().table_name(table) }", 1);
     }
 
     #[test]
     fn reads_and_tests_are_free() {
-        check(
-            OTHER,
-            "self.client.query().table_name(&self.names.ledger).send();",
-            0,
-        );
-        check(
-            "shared/ledger-dynamodb/src/settle/tests.rs",
-            "client.put_item().table_name(t);",
-            0,
-        );
+        check(OTHER, "self.client.query().table_name(&self.names.ledger).send();", 0);
+        check("shared/ledger-dynamodb/src/settle/tests.rs", "client.put_item().table_name(t);", 0);
     }
 }

@@ -8,9 +8,7 @@ use crate::workspace::SourceFile;
 const LINES_MAX: usize = 400;
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 7] = [
-    "common", "helper", "helpers", "manager", "misc", "mod", "utils",
-];
+const EMPTY_NAMES: [&str; 7] = ["common", "helper", "helpers", "manager", "misc", "mod", "utils"];
 
 /// The starts of home directories, put together here so that this file does not hold them.
 const HOMES: [&str; 4] = [
@@ -36,51 +34,32 @@ pub(crate) fn problems(root: &Path, files: &[SourceFile]) -> Vec<String> {
 fn of_text(root: &Path, file: &SourceFile) -> Option<String> {
     // A short path such as `/app` may well stand in a text that has nothing to do with it.
     let checkout = root.to_str().filter(|_| root.components().count() > 2);
-    let here = HOMES
-        .into_iter()
-        .chain(checkout)
-        .find(|path| file.text.contains(path))?;
-    Some(format!(
-        "`{}` names a path of one machine, `{here}`",
-        file.path
-    ))
+    let here = HOMES.into_iter().chain(checkout).find(|path| file.text.contains(path))?;
+    Some(format!("`{}` names a path of one machine, `{here}`", file.path))
 }
 
 fn of_rust(file: &SourceFile) -> Vec<String> {
     let mut problems = Vec::new();
     let lines = file.text.lines().count();
     if lines > LINES_MAX {
-        problems.push(format!(
-            "`{}` has {lines} lines, more than {LINES_MAX}",
-            file.path
-        ));
+        problems.push(format!("`{}` has {lines} lines, more than {LINES_MAX}", file.path));
     }
     let mut parts = file.path.trim_end_matches(".rs").split('/');
     if let Some(name) = parts.find(|part| EMPTY_NAMES.contains(part)) {
-        problems.push(format!(
-            "`{}`: `{name}` does not say what is inside",
-            file.path
-        ));
+        problems.push(format!("`{}`: `{name}` does not say what is inside", file.path));
     }
     // A README may be the module's text, and a file of tests says what it is by its place.
-    let opens = ["//!", "#![doc = include_str!("]
-        .iter()
-        .any(|start| file.text.starts_with(start));
+    let opens = ["//!", "#![doc = include_str!("].iter().any(|start| file.text.starts_with(start));
     if !opens && !file.path.ends_with("/tests.rs") {
-        problems.push(format!(
-            "`{}` does not open with what it is for (`//!`)",
-            file.path
-        ));
+        problems.push(format!("`{}` does not open with what it is for (`//!`)", file.path));
     }
     problems
 }
 
 /// The example events that no test reads and the README does not name.
 fn unused_events(files: &[SourceFile]) -> Vec<String> {
-    let users: Vec<&SourceFile> = files
-        .iter()
-        .filter(|file| file.is("rs") || file.path.ends_with("README.md"))
-        .collect();
+    let users: Vec<&SourceFile> =
+        files.iter().filter(|file| file.is("rs") || file.path.ends_with("README.md")).collect();
     files
         .iter()
         .filter(|file| file.is("json"))
@@ -95,10 +74,7 @@ mod tests {
     use super::*;
 
     fn check(path: &str, text: &str, problem_count: usize) {
-        let file = SourceFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
+        let file = SourceFile { path: path.to_owned(), text: text.to_owned() };
         let problems = problems(Path::new("/srv/checkouts/saldo"), &[file]);
         assert_eq!(problems.len(), problem_count, "{problems:?}");
     }
@@ -107,11 +83,7 @@ mod tests {
     fn a_module_opens_with_what_it_is_for() {
         check("local/src/mint.rs", "//! The mint.\n", 0);
         check("local/src/mint.rs", "use std::fs;\n", 1);
-        check(
-            "shared/ledger/src/lib.rs",
-            "#![doc = include_str!(\"../README.md\")]\n",
-            0,
-        );
+        check("shared/ledger/src/lib.rs", "#![doc = include_str!(\"../README.md\")]\n", 0);
         check("local/src/mint/tests.rs", "use std::fs;\n", 0);
     }
 
@@ -132,26 +104,16 @@ mod tests {
     #[test]
     fn no_path_of_one_machine_is_in_a_text() {
         check("README.md", &format!("run {}ada/saldo", HOMES[0]), 1);
-        check(
-            "README.md",
-            "run /srv/checkouts/saldo/target/debug/local",
-            1,
-        );
+        check("README.md", "run /srv/checkouts/saldo/target/debug/local", 1);
         check("README.md", "run target/debug/local", 0);
     }
 
     #[test]
     fn an_event_is_used_or_named() {
         check("events/chat.json", "{}", 1);
-        let event = SourceFile {
-            path: "events/chat.json".to_owned(),
-            text: "{}".to_owned(),
-        };
+        let event = SourceFile { path: "events/chat.json".to_owned(), text: "{}".to_owned() };
         let source = "//! x\nconst CHAT: &str = include_str!(\"../../events/chat.json\");";
-        let test = SourceFile {
-            path: "tests/it/chat.rs".to_owned(),
-            text: source.to_owned(),
-        };
+        let test = SourceFile { path: "tests/it/chat.rs".to_owned(), text: source.to_owned() };
         assert!(problems(Path::new("/x"), &[event, test]).is_empty());
     }
 }

@@ -9,22 +9,10 @@ use crate::workspace::SourceFile;
 
 /// Variables that functions read and the template need not set, each with its reason.
 const NOT_IN_THE_TEMPLATE: [(&str, &str); 4] = [
-    (
-        "AWS_",
-        "set by the platform, or by a developer for another endpoint",
-    ),
-    (
-        "CLERK_JWKS_URL",
-        "an optional setting, derived from the issuer where it is missing",
-    ),
-    (
-        "CLERK_JWT_KEY",
-        "an optional setting, put by an operator who wants no key set fetched",
-    ),
-    (
-        "LOG_LEVEL",
-        "set by hand for as long as somebody is looking for something",
-    ),
+    ("AWS_", "set by the platform, or by a developer for another endpoint"),
+    ("CLERK_JWKS_URL", "an optional setting, derived from the issuer where it is missing"),
+    ("CLERK_JWT_KEY", "an optional setting, put by an operator who wants no key set fetched"),
+    ("LOG_LEVEL", "set by hand for as long as somebody is looking for something"),
 ];
 
 /// Everything in which the template and the code differ.
@@ -34,21 +22,13 @@ pub(crate) fn problems(template: &str, functions: &[&str], files: &[SourceFile])
     for function in functions {
         let id = pascal_case(function);
         match declared.iter().find(|declared| declared.id == id) {
-            None => problems.push(format!(
-                "`functions/{function}` has no `{id}` in template.yaml"
-            )),
+            None => problems.push(format!("`functions/{function}` has no `{id}` in template.yaml")),
             Some(declared) => problems.extend(of_function(declared, function, files)),
         }
     }
     for declared in &declared {
-        if !functions
-            .iter()
-            .any(|function| pascal_case(function) == declared.id)
-        {
-            problems.push(format!(
-                "template.yaml has `{}`, which is no function",
-                declared.id
-            ));
+        if !functions.iter().any(|function| pascal_case(function) == declared.id) {
+            problems.push(format!("template.yaml has `{}`, which is no function", declared.id));
         }
     }
     problems.extend(unset_variables(template, files));
@@ -58,22 +38,15 @@ pub(crate) fn problems(template: &str, functions: &[&str], files: &[SourceFile])
 fn of_function(declared: &Declared, function: &str, files: &[SourceFile]) -> Vec<String> {
     let mut problems = Vec::new();
     if declared.binary.as_deref() != Some(function) {
-        problems.push(format!(
-            "`{}` in template.yaml does not build `{function}`",
-            declared.id
-        ));
+        problems.push(format!("`{}` in template.yaml does not build `{function}`", declared.id));
     }
     let folder = format!("functions/{function}/src/");
-    let sources: Vec<&SourceFile> = files
-        .iter()
-        .filter(|file| file.path.starts_with(&folder))
-        .collect();
+    let sources: Vec<&SourceFile> =
+        files.iter().filter(|file| file.path.starts_with(&folder)).collect();
     for route in &declared.routes {
         let quoted = format!("\"{route}\"");
         if !sources.iter().any(|source| source.text.contains(&quoted)) {
-            problems.push(format!(
-                "`{function}` has no route `{route}`, template.yaml has one"
-            ));
+            problems.push(format!("`{function}` has no route `{route}`, template.yaml has one"));
         }
     }
     problems
@@ -90,24 +63,15 @@ struct Declared {
 fn declared_functions(template: &str) -> Vec<Declared> {
     let mut all: Vec<Declared> = Vec::new();
     let mut in_function = false;
-    let resources = template
-        .lines()
-        .skip_while(|line| *line != "Resources:")
-        .skip(1);
+    let resources = template.lines().skip_while(|line| *line != "Resources:").skip(1);
     let mut resource = "";
     for line in resources.take_while(|line| line.is_empty() || line.starts_with([' ', '#'])) {
-        if let Some(id) = line
-            .strip_prefix("  ")
-            .filter(|rest| !rest.starts_with([' ', '#']))
-        {
+        if let Some(id) = line.strip_prefix("  ").filter(|rest| !rest.starts_with([' ', '#'])) {
             resource = id.trim_end_matches(':');
             in_function = false;
         } else if line == "    Type: AWS::Serverless::Function" {
             in_function = true;
-            all.push(Declared {
-                id: resource.to_owned(),
-                ..Declared::default()
-            });
+            all.push(Declared { id: resource.to_owned(), ..Declared::default() });
         }
         let Some(function) = all.last_mut().filter(|_| in_function) else {
             continue;
@@ -125,9 +89,8 @@ fn declared_functions(template: &str) -> Vec<Declared> {
 
 /// The variables and settings that the code asks for by name and the template does not have.
 fn unset_variables(template: &str, files: &[SourceFile]) -> Vec<String> {
-    let words: BTreeSet<&str> = template
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .collect();
+    let words: BTreeSet<&str> =
+        template.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let mut problems = Vec::new();
     let reads_them =
         |file: &&SourceFile| file.is_shipped() && !file.path.starts_with("shared/http-api/");
@@ -135,14 +98,9 @@ fn unset_variables(template: &str, files: &[SourceFile]) -> Vec<String> {
         // What stands below is made up by tests.
         let code = file.text.split("#[cfg(test)]").next().unwrap_or_default();
         for name in names_asked_for(code) {
-            let excused = NOT_IN_THE_TEMPLATE
-                .iter()
-                .any(|(start, _)| name.starts_with(start));
+            let excused = NOT_IN_THE_TEMPLATE.iter().any(|(start, _)| name.starts_with(start));
             if !excused && !words.contains(name) {
-                problems.push(format!(
-                    "`{}` reads `{name}`, template.yaml lacks it",
-                    file.path
-                ));
+                problems.push(format!("`{}` reads `{name}`, template.yaml lacks it", file.path));
             }
         }
     }
@@ -155,8 +113,7 @@ fn names_asked_for(code: &str) -> BTreeSet<&str> {
         .flat_map(|call| code.split(call).skip(1))
         .filter_map(|rest| rest.split('"').next())
         .filter(|name| {
-            name.chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
         })
         .collect()
 }
@@ -200,10 +157,7 @@ Outputs:
 ";
 
     fn check(functions: &[&str], path: &str, text: &str, expected: &[&str]) {
-        let file = SourceFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
+        let file = SourceFile { path: path.to_owned(), text: text.to_owned() };
         assert_eq!(problems(TEMPLATE, functions, &[file]), expected);
     }
 
@@ -218,12 +172,7 @@ Outputs:
             "",
             &["`ai-guard` has no route `/api/ai/chat`, template.yaml has one"],
         );
-        check(
-            &[],
-            LIB,
-            "",
-            &["template.yaml has `AiGuard`, which is no function"],
-        );
+        check(&[], LIB, "", &["template.yaml has `AiGuard`, which is no function"]);
         check(
             &["ai-guard", "new-one"],
             LIB,
@@ -236,26 +185,13 @@ Outputs:
     fn variables_that_are_read_are_set() {
         let path = "shared/startup/src/begin.rs";
         let route = ["`ai-guard` has no route `/api/ai/chat`, template.yaml has one"];
-        check(
-            &["ai-guard"],
-            path,
-            "required(\"LEDGER_TABLE\"); optional(\"AWS_REGION\")",
-            &route,
-        );
+        check(&["ai-guard"], path, "required(\"LEDGER_TABLE\"); optional(\"AWS_REGION\")", &route);
         check(
             &["ai-guard"],
             path,
             "parsed(\"OTHER\", 1)",
-            &[
-                route[0],
-                "`shared/startup/src/begin.rs` reads `OTHER`, template.yaml lacks it",
-            ],
+            &[route[0], "`shared/startup/src/begin.rs` reads `OTHER`, template.yaml lacks it"],
         );
-        check(
-            &["ai-guard"],
-            path,
-            "#[cfg(test)] required(\"OTHER\")",
-            &route,
-        );
+        check(&["ai-guard"], path, "#[cfg(test)] required(\"OTHER\")", &route);
     }
 }

@@ -1,11 +1,7 @@
 use super::*;
 
 fn parse(endpoint: Endpoint, body: &str) -> Result<Call, ApiError> {
-    Call::parse(
-        endpoint,
-        Bytes::copy_from_slice(body.as_bytes()),
-        &"*".parse().unwrap(),
-    )
+    Call::parse(endpoint, Bytes::copy_from_slice(body.as_bytes()), &"*".parse().unwrap())
 }
 
 #[track_caller]
@@ -20,11 +16,7 @@ fn refused(endpoint: Endpoint, body: &str, code: &str, field: Option<&str>) {
     let error = parse(endpoint, body).expect_err(body);
     let document = error.document();
     let named = document.get("field").and_then(|field| field.as_str());
-    assert_eq!(
-        (error.status().as_u16(), error.code(), named),
-        (400, code, field),
-        "{body}"
-    );
+    assert_eq!((error.status().as_u16(), error.code(), named), (400, code, field), "{body}");
 }
 
 #[test]
@@ -45,28 +37,11 @@ fn fields_that_are_not_known_are_not_looked_at() {
 
 #[test]
 fn a_quantity_that_is_not_a_count_within_the_limit_is_refused_by_its_name() {
-    for n in [
-        "0",
-        "-1",
-        "1.0",
-        "1e0",
-        "1.5",
-        "\"2\"",
-        "129",
-        "4294967297",
-        "[1]",
-        "true",
-        "{}",
-    ] {
+    for n in ["0", "-1", "1.0", "1e0", "1.5", "\"2\"", "129", "4294967297", "[1]", "true", "{}"] {
         let body = format!(r#"{{"model":"m","n":{n}}}"#);
         refused(Endpoint::Chat, &body, "invalid_field", Some("n"));
     }
-    refused(
-        Endpoint::Image,
-        r#"{"model":"m","n":11}"#,
-        "invalid_field",
-        Some("n"),
-    );
+    refused(Endpoint::Image, r#"{"model":"m","n":11}"#, "invalid_field", Some("n"));
 }
 
 #[test]
@@ -88,12 +63,7 @@ fn a_field_that_two_readers_may_read_differently_is_refused() {
 #[test]
 fn a_model_is_a_name_of_1_to_128_characters() {
     let body = |model: &str| format!(r#"{{"model":{model}}}"#);
-    accepted(
-        Endpoint::Chat,
-        &body(&format!("\"{}\"", "é".repeat(128))),
-        1,
-        false,
-    );
+    accepted(Endpoint::Chat, &body(&format!("\"{}\"", "é".repeat(128))), 1, false);
     for model in ["\"\"", "null", "5", "[\"m\"]", "\"a\\nb\""] {
         refused(Endpoint::Chat, &body(model), "invalid_field", Some("model"));
     }
@@ -116,19 +86,10 @@ fn a_model_outside_the_list_is_refused() {
 
 #[test]
 fn a_body_that_is_not_a_json_object_is_refused() {
-    for body in [
-        "",
-        "{",
-        "{\"model\":\"m\"}}",
-        "{\"model\":\"m\",}",
-        "\u{feff}{}",
-    ] {
+    for body in ["", "{", "{\"model\":\"m\"}}", "{\"model\":\"m\",}", "\u{feff}{}"] {
         refused(Endpoint::Chat, body, "malformed_json", None);
     }
-    assert_eq!(
-        parse(Endpoint::Chat, "[]").unwrap_err().code(),
-        "invalid_field"
-    );
+    assert_eq!(parse(Endpoint::Chat, "[]").unwrap_err().code(), "invalid_field");
     let bytes = Bytes::from_static(b"{\"model\":\"\xff\"}");
     assert!(Call::parse(Endpoint::Chat, bytes, &"*".parse().unwrap()).is_err());
 }

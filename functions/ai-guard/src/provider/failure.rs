@@ -71,11 +71,7 @@ mod tests {
             (Failure::Unreachable(secret()), 502, "provider_unreachable"),
             (Failure::BrokeOff(secret()), 502, "provider_unreachable"),
             (Failure::TimedOut, 504, "provider_timeout"),
-            (
-                Failure::Refused(StatusCode::UNAUTHORIZED),
-                502,
-                "provider_error",
-            ),
+            (Failure::Refused(StatusCode::UNAUTHORIZED), 502, "provider_error"),
             (Failure::Reported(StatusCode::OK), 502, "provider_error"),
             (Failure::Malformed, 502, "provider_malformed"),
             (Failure::Empty, 502, "provider_empty"),
@@ -85,15 +81,9 @@ mod tests {
             let error = failure.to_api_error();
             assert_eq!((error.status().as_u16(), error.code()), (status, code));
             let document = error.document();
-            let told = failure
-                .provider_status()
-                .map(|status| status.as_u16().into());
+            let told = failure.provider_status().map(|status| status.as_u16().into());
             assert_eq!(document.get("providerStatus").cloned(), told);
-            assert!(
-                !serde_json::to_string(&document)
-                    .unwrap()
-                    .contains("internal")
-            );
+            assert!(!serde_json::to_string(&document).unwrap().contains("internal"));
         }
     }
 }

@@ -28,14 +28,8 @@ fn frames_are_the_same_wherever_the_stream_is_cut() {
     let whole = frames(&[SAMPLE.as_bytes()]);
     let events: Vec<Event> = whole.iter().map(|frame| classify(frame)).collect();
     let chunk = |has_content| Event::Chunk { has_content };
-    let expected = [
-        chunk(false),
-        Event::Other,
-        chunk(true),
-        Event::Other,
-        chunk(false),
-        Event::Done,
-    ];
+    let expected =
+        [chunk(false), Event::Other, chunk(true), Event::Other, chunk(false), Event::Done];
     assert_eq!(events, expected);
     assert_eq!(whole.concat(), SAMPLE.as_bytes(), "frames keep every byte");
     for first in 0..=SAMPLE.len() {
@@ -58,10 +52,7 @@ fn a_last_frame_without_its_blank_line_is_ended() {
         assert!(found[1].ends_with(b"\n\n"));
     }
     assert_eq!(frames(&[b"data: {}\n\n"]).len(), 1);
-    assert_eq!(
-        classify(&frames(&[b"data: {\"id\":\"x\",\"obj"])[0]),
-        Event::Malformed
-    );
+    assert_eq!(classify(&frames(&[b"data: {\"id\":\"x\",\"obj"])[0]), Event::Malformed);
 }
 
 #[test]
@@ -79,11 +70,7 @@ fn a_frame_over_the_limit_is_refused_before_it_is_whole() {
 
 #[track_caller]
 fn check(data: &str, expected: Event) {
-    assert_eq!(
-        classify(format!("data: {data}\n\n").as_bytes()),
-        expected,
-        "{data}"
-    );
+    assert_eq!(classify(format!("data: {data}\n\n").as_bytes()), expected, "{data}");
 }
 
 #[test]
@@ -93,25 +80,13 @@ fn what_a_frame_says_decides_what_it_is() {
     check(r#"{"choices":null,"usage":{"total_tokens":9}}"#, nothing);
     let content = Event::Chunk { has_content: true };
     check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, content);
-    check(
-        r#"{"type":"image_generation.completed","b64_json":"iVBO"}"#,
-        content,
-    );
+    check(r#"{"type":"image_generation.completed","b64_json":"iVBO"}"#, content);
     check(r#"{"error":{"message":"overloaded"}}"#, Event::Error);
     check(r#"{"error":"overloaded","choices":[]}"#, Event::Error);
     check(r#"{"error":null,"choices":[]}"#, nothing);
     check("[DONE]", Event::Done);
     check(" [DONE] ", Event::Done);
-    for malformed in [
-        "<html>",
-        "",
-        "[]",
-        "7",
-        "{\"choices\":{}}",
-        "{} {}",
-        "{\"a\":1",
-        "DONE",
-    ] {
+    for malformed in ["<html>", "", "[]", "7", "{\"choices\":{}}", "{} {}", "{\"a\":1", "DONE"] {
         check(malformed, Event::Malformed);
     }
 }
@@ -130,11 +105,6 @@ fn a_frame_without_data_is_harmless_only_in_this_protocol() {
         (b"data: {\"choices\":[]}\xff\n\n", Event::Malformed),
     ];
     for (frame, expected) in rows {
-        assert_eq!(
-            classify(frame),
-            expected,
-            "{}",
-            String::from_utf8_lossy(frame)
-        );
+        assert_eq!(classify(frame), expected, "{}", String::from_utf8_lossy(frame));
     }
 }

@@ -21,10 +21,8 @@ enum Ends {
 }
 
 fn provider(chunks: &[&'static str], ends: Ends, stop_at: Option<Instant>) -> Frames {
-    let chunks: Vec<_> = chunks
-        .iter()
-        .map(|chunk| Ok(Bytes::from_static(chunk.as_bytes())))
-        .collect();
+    let chunks: Vec<_> =
+        chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect();
     let sent = tokio_stream::iter(chunks);
     let body = match ends {
         Ends::InOrder => Body::from_stream(sent),
@@ -32,11 +30,7 @@ fn provider(chunks: &[&'static str], ends: Ends, stop_at: Option<Instant>) -> Fr
         Ends::Never => Body::from_stream(sent.chain(tokio_stream::pending())),
     };
     let idle = Duration::from_secs(30);
-    let patience = Patience {
-        first_byte_by: Instant::now() + idle,
-        idle,
-        stop_at,
-    };
+    let patience = Patience { first_byte_by: Instant::now() + idle, idle, stop_at };
     Frames::new(AnswerBody::new(body, patience), StatusCode::OK)
 }
 
@@ -45,10 +39,7 @@ async fn read(chunks: &[&'static str], ends: Ends) -> Result<(String, String, bo
     let mut frames = provider(chunks, ends, None);
     let opening = frames.opening().await.map_err(|failure| failure.code())?;
     let (sender, mut receiver) = mpsc::channel(100);
-    let mut sink = Sink::Caller {
-        sender: &sender,
-        stop_at: None,
-    };
+    let mut sink = Sink::Caller { sender: &sender, stop_at: None };
     let Forwarded { end, has_content } = forward(&mut frames, opening, &mut sink).await;
     drop(sender);
     let mut passed = String::new();
@@ -70,16 +61,9 @@ fn passed(parts: &[&str], end: &str, has_content: bool) -> (String, String, bool
 #[tokio::test]
 async fn every_frame_but_the_end_is_passed_on_byte_for_byte() {
     let found = read(&[COMMENT, ROLE, WORD, COMMENT, WORD, DONE], Ends::InOrder).await;
-    assert_eq!(
-        found,
-        Ok(passed(&[COMMENT, ROLE, WORD, COMMENT, WORD], DONE, true))
-    );
+    assert_eq!(found, Ok(passed(&[COMMENT, ROLE, WORD, COMMENT, WORD], DONE, true)));
     let found = read(&[ROLE, DONE, WORD], Ends::Never).await;
-    assert_eq!(
-        found,
-        Ok(passed(&[ROLE], DONE, false)),
-        "nothing is read behind the end"
-    );
+    assert_eq!(found, Ok(passed(&[ROLE], DONE, false)), "nothing is read behind the end");
     let found = read(&[ROLE, WORD], Ends::InOrder).await;
     assert_eq!(found, Ok(passed(&[ROLE, WORD], "clean", true)));
 }
@@ -88,43 +72,16 @@ async fn every_frame_but_the_end_is_passed_on_byte_for_byte() {
 async fn a_stream_that_breaks_keeps_what_was_passed_on() {
     let half = "data: {\"id\":\"x\",\"obj";
     let rows = [
-        (
-            vec![ROLE, WORD, half],
-            Ends::Cut,
-            "provider_unreachable",
-            true,
-        ),
+        (vec![ROLE, WORD, half], Ends::Cut, "provider_unreachable", true),
         (vec![ROLE], Ends::Cut, "provider_unreachable", false),
         (vec![ROLE, WORD], Ends::Never, "provider_timeout", true),
-        (
-            vec![ROLE, WORD, ERROR, DONE],
-            Ends::InOrder,
-            "provider_error",
-            true,
-        ),
-        (
-            vec![ROLE, WORD, "data: <html>\n\n", DONE],
-            Ends::InOrder,
-            "provider_malformed",
-            true,
-        ),
-        (
-            vec![ROLE, WORD, half],
-            Ends::InOrder,
-            "provider_malformed",
-            true,
-        ),
+        (vec![ROLE, WORD, ERROR, DONE], Ends::InOrder, "provider_error", true),
+        (vec![ROLE, WORD, "data: <html>\n\n", DONE], Ends::InOrder, "provider_malformed", true),
+        (vec![ROLE, WORD, half], Ends::InOrder, "provider_malformed", true),
     ];
     for (chunks, ends, code, has_content) in rows {
-        let kept: Vec<&str> = chunks
-            .iter()
-            .copied()
-            .filter(|c| [ROLE, WORD].contains(c))
-            .collect();
-        assert_eq!(
-            read(&chunks, ends).await,
-            Ok(passed(&kept, code, has_content))
-        );
+        let kept: Vec<&str> = chunks.iter().copied().filter(|c| [ROLE, WORD].contains(c)).collect();
+        assert_eq!(read(&chunks, ends).await, Ok(passed(&kept, code, has_content)));
     }
 }
 
@@ -135,11 +92,7 @@ async fn a_stream_without_a_first_event_is_a_failed_call() {
         (vec![DONE], Ends::InOrder, "provider_empty"),
         (vec![COMMENT], Ends::InOrder, "provider_empty"),
         (vec![COMMENT, ERROR], Ends::InOrder, "provider_error"),
-        (
-            vec!["data: <html>\n\n"],
-            Ends::InOrder,
-            "provider_malformed",
-        ),
+        (vec!["data: <html>\n\n"], Ends::InOrder, "provider_malformed"),
         (
             vec!["{\"choices\":[{\"message\":{\"content\":\"a\"}}]}"],
             Ends::InOrder,
@@ -160,10 +113,7 @@ async fn a_caller_who_has_left_does_not_stop_the_stream() {
     let opening = frames.opening().await.unwrap();
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
-    let mut sink = Sink::Caller {
-        sender: &sender,
-        stop_at: None,
-    };
+    let mut sink = Sink::Caller { sender: &sender, stop_at: None };
     let forwarded = forward(&mut frames, opening, &mut sink).await;
     assert!(forwarded.has_content && matches!(forwarded.end, End::Done(_)));
 }
@@ -171,18 +121,13 @@ async fn a_caller_who_has_left_does_not_stop_the_stream() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_stops_a_slow_provider_and_a_slow_reader() {
     let stop_at = Some(Instant::now() + Duration::from_secs(5));
-    for (chunks, ends) in [
-        (vec![ROLE], Ends::Never),
-        (vec![ROLE, WORD, WORD, DONE], Ends::InOrder),
-    ] {
+    for (chunks, ends) in [(vec![ROLE], Ends::Never), (vec![ROLE, WORD, WORD, DONE], Ends::InOrder)]
+    {
         let began = Instant::now();
         let mut frames = provider(&chunks, ends, stop_at);
         let opening = frames.opening().await.unwrap();
         let (sender, _reads_nothing) = mpsc::channel(1);
-        let mut sink = Sink::Caller {
-            sender: &sender,
-            stop_at,
-        };
+        let mut sink = Sink::Caller { sender: &sender, stop_at };
         let forwarded = forward(&mut frames, opening, &mut sink).await;
         assert!(matches!(forwarded.end, End::Broke(Failure::TimedOut)));
         assert!(began.elapsed() <= Duration::from_secs(5));
@@ -191,14 +136,9 @@ async fn the_deadline_stops_a_slow_provider_and_a_slow_reader() {
 
 #[tokio::test]
 async fn a_collected_stream_is_measured_as_it_travels() {
-    let mut collected = Collected {
-        whole: BytesMut::new(),
-        size: BUFFERED_BYTES_MAX - 12,
-    };
+    let mut collected = Collected { whole: BytesMut::new(), size: BUFFERED_BYTES_MAX - 12 };
     let mut sink = Sink::Memory(&mut collected);
-    sink.write(Bytes::from_static(b"data: {}\n\n"))
-        .await
-        .unwrap();
+    sink.write(Bytes::from_static(b"data: {}\n\n")).await.unwrap();
     let over = sink.write(Bytes::from_static(b"\n")).await;
     assert!(matches!(over, Err(Failure::TooLarge)));
     assert_eq!(collected.whole, "data: {}\n\n");
@@ -207,17 +147,10 @@ async fn a_collected_stream_is_measured_as_it_travels() {
 #[test]
 fn the_end_and_then_the_credits_follow_the_settle() {
     let remaining = Remaining::Known(Credits::from(41));
-    let report = Report {
-        charged: Credits::from(1),
-        remaining,
-        hold: None,
-    };
+    let report = Report { charged: Credits::from(1), remaining, hold: None };
     let credits = "event: credits\ndata: {\"charged\":1,\"remaining\":41}\n\n";
     let done = End::Done(Bytes::from_static(DONE.as_bytes()));
-    assert_eq!(
-        tail(&done, &report).concat(),
-        [DONE, credits].concat().as_bytes()
-    );
+    assert_eq!(tail(&done, &report).concat(), [DONE, credits].concat().as_bytes());
     assert_eq!(tail(&End::Clean, &report).concat(), credits.as_bytes());
     let broke = tail(&End::Broke(Failure::TimedOut), &report).concat();
     let error = "data: {\"error\":{\"code\":\"provider_timeout\",\

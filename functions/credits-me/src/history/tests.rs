@@ -63,9 +63,7 @@ fn shown(entries: Vec<Entry>, next: Option<EntryId>, cursor: Option<Cursor>) -> 
 
 fn statuses(page: &Value) -> Vec<&str> {
     let entries = page["entries"].as_array().unwrap().iter();
-    entries
-        .filter_map(|entry| entry["status"].as_str())
-        .collect()
+    entries.filter_map(|entry| entry["status"].as_str()).collect()
 }
 
 #[test]
@@ -114,11 +112,7 @@ fn each_entry_has_the_members_of_its_kind_and_no_note() {
 #[test]
 fn a_hold_without_an_outcome_is_open_whatever_the_call_after_it_became() {
     let (early, late) = (call(CALL), call(LATER));
-    let page = shown(
-        vec![released(&late), late.entry(), early.entry()],
-        None,
-        None,
-    );
+    let page = shown(vec![released(&late), late.entry(), early.entry()], None, None);
     assert_eq!(statuses(&page), ["released", "released", "open"]);
 }
 
@@ -131,13 +125,7 @@ fn a_hold_at_the_start_of_a_page_keeps_the_status_its_outcome_gave_it() {
     let second = shown(vec![hold.entry()], Some(hold.id.entry()), Some(cursor));
     assert_eq!(statuses(&second), ["released"]);
     let cursor = Cursor::decode(second["nextCursor"].as_str().unwrap()).unwrap();
-    assert_eq!(
-        cursor,
-        Cursor {
-            after: hold.id.entry(),
-            ended: None
-        }
-    );
+    assert_eq!(cursor, Cursor { after: hold.id.entry(), ended: None });
 }
 
 #[test]
@@ -151,8 +139,5 @@ fn a_late_charge_shows_what_was_charged() {
     };
     let page = shown(vec![late], None, None);
     let entry = &page["entries"][0];
-    assert_eq!(
-        (&entry["charged"], &entry["holdId"]),
-        (&json!(1), &json!(CALL))
-    );
+    assert_eq!((&entry["charged"], &entry["holdId"]), (&json!(1), &json!(CALL)));
 }

@@ -13,9 +13,7 @@ fn now() -> Timestamp {
 }
 
 fn settings(values: &[(&str, &str)]) -> Settings {
-    let values = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let token = TokenSettings {
         issuer: "https://clerk.example.com".to_owned(),
         authorized_parties: vec!["https://app.example.com".to_owned()],
@@ -67,10 +65,8 @@ fn shown(account: &Account, settings: &Settings) -> Value {
 #[test]
 fn the_answer_has_exact_buckets_derived_from_the_balance() {
     let december = Some("2026-12-01T00:00:00Z");
-    let buckets = vec![
-        bucket(Source::Plan, 100, 100, december),
-        bucket(Source::Pack, 50, 50, None),
-    ];
+    let buckets =
+        vec![bucket(Source::Plan, 100, 100, december), bucket(Source::Pack, 50, 50, None)];
     let me = shown(&account(90, buckets), &settings(&[]));
     let expected = json!({
         "account": "user_ada",
@@ -101,79 +97,46 @@ fn credits_whose_time_is_over_are_left_out_although_nothing_has_expired_them() {
         bucket(Source::Pack, 50, 50, None),
     ];
     let me = shown(&account(90, buckets), &settings(&[]));
-    assert_eq!(
-        (&me["creditsRemaining"], &me["creditsTotal"]),
-        (&json!(50), &json!(50))
-    );
+    assert_eq!((&me["creditsRemaining"], &me["creditsTotal"]), (&json!(50), &json!(50)));
     assert_eq!(me["nextExpiry"], Value::Null);
 }
 
 #[test]
 fn the_place_an_expired_bucket_leaves_is_shown_only_for_what_came_back_to_it() {
     let week = Some("2026-11-27T00:00:00Z");
-    let buckets = || {
-        vec![
-            bucket(Source::Restored, 60, 0, week),
-            bucket(Source::Pack, 50, 50, None),
-        ]
-    };
+    let buckets =
+        || vec![bucket(Source::Restored, 60, 0, week), bucket(Source::Pack, 50, 50, None)];
     let me = shown(&account(50, buckets()), &settings(&[]));
-    assert_eq!(
-        (&me["creditsTotal"], me["buckets"].as_array().unwrap().len()),
-        (&json!(50), 1)
-    );
+    assert_eq!((&me["creditsTotal"], me["buckets"].as_array().unwrap().len()), (&json!(50), 1));
     assert_eq!(me["nextExpiry"], Value::Null);
     let me = shown(&account(53, buckets()), &settings(&[]));
     let back = json!({"source": "restored", "granted": 3, "remaining": 3,
                       "expiresAt": "2026-11-27T00:00:00Z"});
-    assert_eq!(
-        (&me["creditsTotal"], &me["buckets"][0]),
-        (&json!(53), &back)
-    );
+    assert_eq!((&me["creditsTotal"], &me["buckets"][0]), (&json!(53), &back));
 }
 
 #[test]
 fn a_balance_at_the_limit_is_low_and_one_at_zero_or_below_is_low_and_empty() {
-    for (available, low, empty) in [
-        (11, false, false),
-        (10, true, false),
-        (1, true, false),
-        (0, true, true),
-        (-2, true, true),
-    ] {
-        let me = shown(
-            &account(available, Vec::new()),
-            &settings(&[("LOW_BALANCE", "10")]),
-        );
-        assert_eq!(
-            (&me["isLow"], &me["isEmpty"]),
-            (&json!(low), &json!(empty)),
-            "{available}"
-        );
+    for (available, low, empty) in
+        [(11, false, false), (10, true, false), (1, true, false), (0, true, true), (-2, true, true)]
+    {
+        let me = shown(&account(available, Vec::new()), &settings(&[("LOW_BALANCE", "10")]));
+        assert_eq!((&me["isLow"], &me["isEmpty"]), (&json!(low), &json!(empty)), "{available}");
         assert_eq!(me["creditsRemaining"], json!(available));
     }
 }
 
 #[test]
 fn shadow_answers_as_enforce_does_and_says_so() {
-    let me = shown(
-        &account(90, Vec::new()),
-        &settings(&[("CREDITS_ENABLED", "shadow")]),
-    );
-    assert_eq!(
-        (&me["mode"], &me["creditsEnabled"]),
-        (&json!("shadow"), &json!(true))
-    );
+    let me = shown(&account(90, Vec::new()), &settings(&[("CREDITS_ENABLED", "shadow")]));
+    assert_eq!((&me["mode"], &me["creditsEnabled"]), (&json!("shadow"), &json!(true)));
 }
 
 #[test]
 fn every_reason_for_a_freeze_is_named() {
     let mut account = account(90, Vec::new());
     account.balance.frozen = BTreeSet::from([FreezeReason::Dispute, FreezeReason::Admin]);
-    assert_eq!(
-        shown(&account, &settings(&[]))["frozen"],
-        json!(["dispute", "admin"])
-    );
+    assert_eq!(shown(&account, &settings(&[]))["frozen"], json!(["dispute", "admin"]));
 }
 
 #[test]
@@ -184,16 +147,10 @@ fn an_account_nobody_has_opened_shows_what_it_will_open_with() {
         serde_json::to_value(Me::unopened(&id, &settings).unwrap()).unwrap()
     };
     let me = shown("100");
-    assert_eq!(
-        (&me["opened"], &me["creditsRemaining"]),
-        (&json!(false), &json!(100))
-    );
+    assert_eq!((&me["opened"], &me["creditsRemaining"]), (&json!(false), &json!(100)));
     let welcome =
         json!([{"source": "signup", "granted": 100, "remaining": 100, "expiresAt": null}]);
-    assert_eq!(
-        (&me["buckets"], &me["lastSyncedAt"]),
-        (&welcome, &Value::Null)
-    );
+    assert_eq!((&me["buckets"], &me["lastSyncedAt"]), (&welcome, &Value::Null));
     let me = shown("0");
     assert_eq!((&me["buckets"], &me["isEmpty"]), (&json!([]), &json!(true)));
 }

@@ -7,10 +7,7 @@ fn minute(number: i64) -> Minute {
 /// The plan's minutes as distances from the last minute that is over.
 fn distances(completed: Option<i64>, last: i64) -> Vec<u64> {
     let plan = Plan::new(completed.map(minute), minute(last));
-    plan.minutes()
-        .iter()
-        .map(|looked| minute(last).since(*looked))
-        .collect()
+    plan.minutes().iter().map(|looked| minute(last).since(*looked)).collect()
 }
 
 fn reached(completed: Option<i64>, last: i64, unclean: &[i64]) -> Option<Minute> {
@@ -31,10 +28,7 @@ fn every_minute_is_looked_at_five_times_over_an_hour() {
         let looked = Plan::new(Some(minute(last - 1)), minute(*last));
         looked.minutes().contains(&minute(10_000))
     });
-    assert_eq!(
-        looks.map(|last| last - 10_000).collect::<Vec<_>>(),
-        [0, 1, 5, 15, 60]
-    );
+    assert_eq!(looks.map(|last| last - 10_000).collect::<Vec<_>>(), [0, 1, 5, 15, 60]);
 }
 
 #[test]
@@ -55,10 +49,7 @@ fn the_first_run_starts_a_day_and_a_holds_life_ago() {
 fn an_event_that_is_not_newer_looks_through_the_last_hour() {
     for completed in [10_000, 10_007, 600_000] {
         let looked = distances(Some(completed), 10_000);
-        assert!(
-            (0..=60).all(|distance| looked.contains(&distance)),
-            "{completed}"
-        );
+        assert!((0..=60).all(|distance| looked.contains(&distance)), "{completed}");
     }
 }
 
@@ -77,10 +68,7 @@ fn a_minute_looked_at_again_holds_progress_back_too() {
 #[test]
 fn progress_ends_where_the_backlog_of_one_run_ends() {
     assert_eq!(reached(Some(9_499), 10_000, &[]), Some(minute(9_559)));
-    assert_eq!(
-        reached(None, 10_000, &[]),
-        Some(minute(10_000 - 1_460 + 59))
-    );
+    assert_eq!(reached(None, 10_000, &[]), Some(minute(10_000 - 1_460 + 59)));
 }
 
 #[test]
@@ -102,11 +90,7 @@ fn an_outage_is_caught_up_with_run_by_run_without_a_gap() {
         completed = Some(plan.reached(&clean).unwrap());
         runs += 1;
     }
-    assert!(
-        minute(8_001)
-            .to(last)
-            .all(|minute| looked.contains(&minute))
-    );
+    assert!(minute(8_001).to(last).all(|minute| looked.contains(&minute)));
     assert_eq!(runs, 33);
 }
 

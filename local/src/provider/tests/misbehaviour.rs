@@ -22,10 +22,7 @@ async fn models_that_refuse_answer_with_their_status() {
         for path in ["/chat/completions", "/images/generations"] {
             let response = sdk.send("POST", path, KEY, &body).await;
             assert_eq!(response.status(), status, "{model} {path}");
-            let retry_after = response
-                .headers()
-                .get("retry-after")
-                .map(|v| v.to_str().unwrap());
+            let retry_after = response.headers().get("retry-after").map(|v| v.to_str().unwrap());
             assert_eq!(retry_after, (status == 429).then_some("7"));
             assert!(read(response).await.json()["error"]["message"].is_string());
         }
@@ -51,10 +48,7 @@ async fn a_stream_that_stalls_midway_gives_words_while_it_stays_open() {
     let sdk = Sdk::new().await;
     let body = json!({"model": "stand-in-stalls-midway", "stream": true,
                       "messages": [{"role": "user", "content": "a b c d"}]});
-    let mut body = sdk
-        .send("POST", "/chat/completions", KEY, &body)
-        .await
-        .into_body();
+    let mut body = sdk.send("POST", "/chat/completions", KEY, &body).await.into_body();
     let mut text = String::new();
     while !text.contains(r#""content":"a ""#) {
         let frame = body.frame().await.unwrap().unwrap();
@@ -101,23 +95,12 @@ async fn streams_that_end_badly_do_so_as_named() {
     let rubbish = stream("stand-in-rubbish").await;
     assert!(!rubbish.events().is_empty() && rubbish.json_events().is_empty());
     let no_done = stream("stand-in-no-done").await;
-    assert_eq!(
-        (no_done.words().len(), no_done.text.contains("[DONE]")),
-        (5, false)
-    );
+    assert_eq!((no_done.words().len(), no_done.text.contains("[DONE]")), (5, false));
     let no_content = stream("stand-in-no-content").await;
-    assert_eq!(
-        (no_content.words().len(), no_content.text.contains("[DONE]")),
-        (0, true)
-    );
+    assert_eq!((no_content.words().len(), no_content.text.contains("[DONE]")), (0, true));
     assert!(no_content.text.contains(r#""finish_reason":"stop""#));
     let no_choices = stream("stand-in-no-choices").await;
-    assert!(
-        no_choices
-            .json_events()
-            .iter()
-            .all(|event| event["choices"] == json!([]))
-    );
+    assert!(no_choices.json_events().iter().all(|event| event["choices"] == json!([])));
     let error = stream("stand-in-error-event").await;
     assert_eq!(error.words().len(), 2);
     assert!(error.json_events().last().unwrap()["error"]["message"].is_string());
@@ -133,10 +116,7 @@ async fn buffered_answers_go_wrong_as_named() {
     }
     assert!(buffered("stand-in-empty").await.text.is_empty());
     assert!(serde_json::from_str::<Value>(&buffered("stand-in-rubbish").await.text).is_err());
-    assert_eq!(
-        buffered("stand-in-no-choices").await.json()["choices"],
-        json!([])
-    );
+    assert_eq!(buffered("stand-in-no-choices").await.json()["choices"], json!([]));
     assert_eq!(
         buffered("stand-in-no-content").await.json()["choices"][0]["message"]["content"],
         ""

@@ -12,13 +12,9 @@ async fn body(response: Response) -> Value {
 
 #[tokio::test]
 async fn an_error_is_a_problem_document_with_its_code_twice() {
-    let error = ApiError::new(
-        StatusCode::PAYMENT_REQUIRED,
-        "insufficient_credits",
-        "too few",
-    )
-    .with("required", 5)
-    .with("available", 2);
+    let error = ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", "too few")
+        .with("required", 5)
+        .with("available", 2);
     let response = error.into_response();
     assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
     assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
@@ -52,20 +48,11 @@ struct TableFailure(#[source] std::io::Error);
 async fn a_fault_of_ours_tells_nothing_of_its_cause() {
     let failure = TableFailure(std::io::Error::other("connection to 10.0.0.1 reset"));
     let line = Chain(&failure).to_string();
-    assert_eq!(
-        line,
-        "the table `saldo-secret` did not answer: connection to 10.0.0.1 reset"
-    );
-    for error in [
-        ApiError::internal(&failure),
-        ApiError::ledger_unavailable(&failure),
-    ] {
+    assert_eq!(line, "the table `saldo-secret` did not answer: connection to 10.0.0.1 reset");
+    for error in [ApiError::internal(&failure), ApiError::ledger_unavailable(&failure)] {
         assert!(error.status().is_server_error());
         let shown = body(error.into_response()).await.to_string();
-        assert!(
-            !shown.contains("saldo-secret") && !shown.contains("10.0.0.1"),
-            "{shown}"
-        );
+        assert!(!shown.contains("saldo-secret") && !shown.contains("10.0.0.1"), "{shown}");
     }
 }
 
@@ -82,16 +69,9 @@ async fn the_router_refuses_unknown_paths_and_methods_in_the_same_shape() {
         .route("/here", get(|| async {}))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
-    let rows = [
-        ("GET", "/there", 404, "not_found"),
-        ("POST", "/here", 405, "method_not_allowed"),
-    ];
+    let rows = [("GET", "/there", 404, "not_found"), ("POST", "/here", 405, "method_not_allowed")];
     for (method, path, status, code) in rows {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(Body::empty())
-            .unwrap();
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status().as_u16(), status);
         if status == 405 {

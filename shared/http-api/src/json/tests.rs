@@ -44,72 +44,28 @@ impl TryFrom<u32> for Even {
     type Error = &'static str;
 
     fn try_from(number: u32) -> Result<Self, Self::Error> {
-        if number.is_multiple_of(2) {
-            Ok(Self)
-        } else {
-            Err("a price is even")
-        }
+        if number.is_multiple_of(2) { Ok(Self) } else { Err("a price is even") }
     }
 }
 
 fn refused(body: &str) -> (u16, &'static str, Option<String>, String) {
     let error = from_json::<Adjust>(body.as_bytes()).unwrap_err();
-    let field = error
-        .document()
-        .get("field")
-        .map(|field| field.as_str().unwrap().to_owned());
-    (
-        error.status().as_u16(),
-        error.code(),
-        field,
-        error.detail().to_owned(),
-    )
+    let field = error.document().get("field").map(|field| field.as_str().unwrap().to_owned());
+    (error.status().as_u16(), error.code(), field, error.detail().to_owned())
 }
 
 #[test]
 fn a_field_that_is_wrong_is_named_and_told_what_it_must_be() {
     let rows = [
         (r"{}", "credits", "`credits` is missing"),
-        (
-            r#"{"credits": "many"}"#,
-            "credits",
-            "`credits` must be a whole number",
-        ),
-        (
-            r#"{"credits": 1.5}"#,
-            "credits",
-            "`credits` must be a whole number",
-        ),
-        (
-            r#"{"credits": 1, "images": 0}"#,
-            "images",
-            "`images` must be a whole number, not zero",
-        ),
-        (
-            r#"{"credits": 1, "dry": 1}"#,
-            "dry",
-            "`dry` must be `true` or `false`",
-        ),
-        (
-            r#"{"credits": 1, "reason": "x"}"#,
-            "reason",
-            "`reason` must be `gift` or `mistake`",
-        ),
-        (
-            r#"{"credits": 1, "other": 1}"#,
-            "other",
-            "`other` is not a known field",
-        ),
-        (
-            r#"{"credits": 1, "lines": 1}"#,
-            "lines",
-            "`lines` must be a list",
-        ),
-        (
-            r#"{"credits": 1, "lines": [1]}"#,
-            "lines[0]",
-            "`lines[0]` must be an object",
-        ),
+        (r#"{"credits": "many"}"#, "credits", "`credits` must be a whole number"),
+        (r#"{"credits": 1.5}"#, "credits", "`credits` must be a whole number"),
+        (r#"{"credits": 1, "images": 0}"#, "images", "`images` must be a whole number, not zero"),
+        (r#"{"credits": 1, "dry": 1}"#, "dry", "`dry` must be `true` or `false`"),
+        (r#"{"credits": 1, "reason": "x"}"#, "reason", "`reason` must be `gift` or `mistake`"),
+        (r#"{"credits": 1, "other": 1}"#, "other", "`other` is not a known field"),
+        (r#"{"credits": 1, "lines": 1}"#, "lines", "`lines` must be a list"),
+        (r#"{"credits": 1, "lines": [1]}"#, "lines[0]", "`lines[0]` must be an object"),
         (
             r#"{"credits": 1, "lines": [{"text": 1}]}"#,
             "lines[0].text",
@@ -127,12 +83,7 @@ fn a_field_that_is_wrong_is_named_and_told_what_it_must_be() {
         ),
     ];
     for (body, field, detail) in rows {
-        let expected = (
-            400,
-            "invalid_field",
-            Some(field.to_owned()),
-            detail.to_owned(),
-        );
+        let expected = (400, "invalid_field", Some(field.to_owned()), detail.to_owned());
         assert_eq!(refused(body), expected, "{body}");
     }
 }
@@ -148,31 +99,18 @@ fn what_is_not_json_is_malformed_and_said_where() {
     let rows = [
         ("", "the body is empty"),
         ("{", "the body is not valid JSON at line 1 column 1"),
-        (
-            r#"{"credits": 1} x"#,
-            "the body is not valid JSON at line 1 column 16",
-        ),
-        (
-            r#"{"credits": nan}"#,
-            "the body is not valid JSON at line 1 column 14",
-        ),
+        (r#"{"credits": 1} x"#, "the body is not valid JSON at line 1 column 16"),
+        (r#"{"credits": nan}"#, "the body is not valid JSON at line 1 column 14"),
     ];
     for (body, detail) in rows {
-        assert_eq!(
-            refused(body),
-            (400, "malformed_json", None, detail.to_owned()),
-            "{body}"
-        );
+        assert_eq!(refused(body), (400, "malformed_json", None, detail.to_owned()), "{body}");
     }
 }
 
 #[test]
 fn no_value_and_no_long_name_of_the_caller_comes_back() {
     let secret = "sk_live_123".repeat(200);
-    for body in [
-        json!({ "credits": &secret }),
-        json!({ "credits": 1, "reason": &secret }),
-    ] {
+    for body in [json!({ "credits": &secret }), json!({ "credits": 1, "reason": &secret })] {
         let (_, _, _, detail) = refused(&body.to_string());
         assert!(!detail.contains("sk_live"), "{detail}");
     }
@@ -200,8 +138,5 @@ async fn a_body_is_read_whatever_its_content_type_and_answered_as_json() {
 #[tokio::test]
 async fn a_body_over_the_limit_of_the_router_is_too_large() {
     let (status, problem) = answer(r#"{"a": "aaaaaaaaaaaaaaaaaaaaaa"}"#).await;
-    assert_eq!(
-        (status, problem["code"].as_str()),
-        (413, Some("body_too_large"))
-    );
+    assert_eq!((status, problem["code"].as_str()), (413, Some("body_too_large")));
 }

@@ -61,15 +61,9 @@ async fn a_withdrawn_key_is_forgotten_and_a_new_one_is_found() {
     let keys = provider.keys();
     assert_eq!(verdict(&keys, &OURS, ISSUED).await, Ok(()));
     provider.publish(Some(key_set(&[&THEIRS])));
-    assert_eq!(
-        verdict(&keys, &THEIRS, ISSUED + 29).await,
-        Err(KeyMissing::Unknown)
-    );
+    assert_eq!(verdict(&keys, &THEIRS, ISSUED + 29).await, Err(KeyMissing::Unknown));
     assert_eq!(verdict(&keys, &THEIRS, ISSUED + 30).await, Ok(()));
-    assert_eq!(
-        verdict(&keys, &OURS, ISSUED + 30).await,
-        Err(KeyMissing::Unknown)
-    );
+    assert_eq!(verdict(&keys, &OURS, ISSUED + 30).await, Err(KeyMissing::Unknown));
     assert_eq!(provider.fetches(), 2);
 }
 
@@ -94,10 +88,7 @@ async fn keys_that_cannot_be_refreshed_are_kept() {
     assert_eq!(verdict(&keys, &OURS, ISSUED).await, Ok(()));
     provider.publish(None);
     assert_eq!(verdict(&keys, &OURS, ISSUED + 3_000).await, Ok(()));
-    assert_eq!(
-        verdict(&keys, &THEIRS, ISSUED + 3_001).await,
-        Err(KeyMissing::Unavailable)
-    );
+    assert_eq!(verdict(&keys, &THEIRS, ISSUED + 3_001).await, Err(KeyMissing::Unavailable));
     assert_eq!(provider.fetches(), 2);
 }
 
@@ -118,11 +109,7 @@ async fn many_callers_with_unknown_keys_at_once_cause_one_fetch() {
     let callers: Vec<_> = (0..32)
         .map(|n| {
             let keys = keys.clone();
-            let id = if n % 2 == 0 {
-                OURS.key_id.to_owned()
-            } else {
-                format!("unknown_{n}")
-            };
+            let id = if n % 2 == 0 { OURS.key_id.to_owned() } else { format!("unknown_{n}") };
             tokio::spawn(async move { (n, keys.key(&id, at(ISSUED)).await.map(drop)) })
         })
         .collect();
@@ -130,14 +117,7 @@ async fn many_callers_with_unknown_keys_at_once_cause_one_fetch() {
     go_on.add_permits(1);
     for caller in callers {
         let (n, found) = caller.await.unwrap();
-        assert_eq!(
-            found,
-            if n % 2 == 0 {
-                Ok(())
-            } else {
-                Err(KeyMissing::Unknown)
-            }
-        );
+        assert_eq!(found, if n % 2 == 0 { Ok(()) } else { Err(KeyMissing::Unknown) });
     }
     assert_eq!(fetches.load(Ordering::SeqCst), 1);
 }
@@ -162,9 +142,7 @@ async fn a_caller_who_leaves_during_the_fetch_does_not_block_the_next() {
     {
         let mut leaving = std::pin::pin!(keys.key(OURS.key_id, at(ISSUED)));
         let waker = std::task::Waker::noop();
-        let polled = leaving
-            .as_mut()
-            .poll(&mut std::task::Context::from_waker(waker));
+        let polled = leaving.as_mut().poll(&mut std::task::Context::from_waker(waker));
         assert!(polled.is_pending());
     }
     assert_eq!(verdict(&keys, &OURS, ISSUED).await, Ok(()));

@@ -11,31 +11,19 @@ use crate::error::not_found;
 
 async fn answer(router: Router, path: &str) -> (StatusCode, HeaderMap, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = router
-        .layer(from_fn(openai_errors))
-        .oneshot(request)
-        .await
-        .unwrap();
+    let response = router.layer(from_fn(openai_errors)).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 10_000).await.unwrap();
-    (
-        parts.status,
-        parts.headers,
-        String::from_utf8(body.to_vec()).unwrap(),
-    )
+    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[tokio::test]
 async fn an_error_carries_the_object_of_the_sdks_and_keeps_its_members_and_headers() {
     let refuse = || async {
-        ApiError::new(
-            StatusCode::PAYMENT_REQUIRED,
-            "insufficient_credits",
-            "too few",
-        )
-        .with("required", 5)
-        .field("n")
-        .retry_after(3)
+        ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", "too few")
+            .with("required", 5)
+            .field("n")
+            .retry_after(3)
     };
     let router = Router::new().route("/chat", get(refuse));
     let (status, headers, body) = answer(router, "/chat").await;
@@ -57,18 +45,12 @@ async fn an_error_carries_the_object_of_the_sdks_and_keeps_its_members_and_heade
 async fn answers_and_errors_of_others_pass_untouched() {
     let router = Router::new()
         .route("/fine", get(|| async { "fine" }))
-        .route(
-            "/other",
-            get(|| async { (StatusCode::BAD_GATEWAY, "other") }),
-        )
+        .route("/other", get(|| async { (StatusCode::BAD_GATEWAY, "other") }))
         .fallback(not_found);
     assert_eq!(answer(router.clone(), "/fine").await.2, "fine");
     assert_eq!(answer(router.clone(), "/other").await.2, "other");
     let (_, _, body) = answer(router, "/nowhere").await;
-    assert!(
-        body.contains("\"type\":\"invalid_request_error\""),
-        "{body}"
-    );
+    assert!(body.contains("\"type\":\"invalid_request_error\""), "{body}");
 }
 
 #[test]

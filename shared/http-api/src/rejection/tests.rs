@@ -18,14 +18,10 @@ fn next(rejection: &Rejection) -> Option<Rejection> {
         Rejection::AccountFrozen { .. } => Rejection::NoAccount,
         Rejection::NoAccount => Rejection::AccountExists,
         Rejection::AccountExists => Rejection::NoHold,
-        Rejection::NoHold => Rejection::HoldEnded {
-            ended: "released",
-            wanted: "settled",
-        },
-        Rejection::HoldEnded { .. } => Rejection::ChargeOutsideHold {
-            charged: credits(6),
-            held: credits(5),
-        },
+        Rejection::NoHold => Rejection::HoldEnded { ended: "released", wanted: "settled" },
+        Rejection::HoldEnded { .. } => {
+            Rejection::ChargeOutsideHold { charged: credits(6), held: credits(5) }
+        }
         Rejection::ChargeOutsideHold { .. } => Rejection::GrantKeyConflict,
         Rejection::GrantKeyConflict => Rejection::ReversalLimit { limit: credits(5) },
         Rejection::ReversalLimit { .. } => Rejection::CallOpen,
@@ -41,10 +37,7 @@ fn next(rejection: &Rejection) -> Option<Rejection> {
 
 fn every_rejection() -> Vec<Rejection> {
     let available = Credits::try_from(-2_i64).unwrap();
-    let first = Rejection::InsufficientCredits {
-        required: Credits::from(5),
-        available,
-    };
+    let first = Rejection::InsufficientCredits { required: Credits::from(5), available };
     std::iter::successors(Some(first), next).collect()
 }
 
@@ -64,18 +57,13 @@ fn every_refusal_of_the_ledger_is_documented_with_its_status() {
 #[test]
 fn what_a_caller_needs_is_in_members_of_their_own() {
     let of = |code: &str| {
-        let rejection = every_rejection()
-            .into_iter()
-            .find(|rejection| rejection.code() == code);
+        let rejection = every_rejection().into_iter().find(|rejection| rejection.code() == code);
         document(rejection.unwrap())
     };
     let short = of("insufficient_credits");
     assert_eq!(short["status"], 402);
-    assert_eq!(
-        (&short["required"], &short["available"]),
-        (&json!(5), &json!(-2))
-    );
-    assert_eq!(short["detail"], "5 credits are needed and -2 are available");
+    assert_eq!((&short["required"], &short["available"]), (&json!(5), &json!(-2)));
+    assert_eq!(short["detail"], "credits short: 5 needed and -2 available");
     assert_eq!(of("account_frozen")["reasons"], json!(["dispute", "admin"]));
     assert_eq!(of("hold_ended")["ended"], "released");
     assert_eq!(of("charge_outside_hold")["held"], 5);
@@ -99,19 +87,14 @@ fn a_busy_account_is_told_when_to_come_back() {
 
 #[test]
 fn every_code_of_this_crate_has_exactly_one_row() {
-    let rows: Vec<_> = ERRORS
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
+    let rows: Vec<_> =
+        ERRORS.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let unique: BTreeSet<_> = rows.iter().copied().collect();
     assert_eq!(rows.len(), unique.len(), "a code has two rows");
     assert!(unique.contains("internal"));
     for (file, source) in SOURCES {
         for code in codes_in(source) {
-            assert!(
-                unique.contains(code),
-                "{file}: `{code}` is not in docs/errors.md"
-            );
+            assert!(unique.contains(code), "{file}: `{code}` is not in docs/errors.md");
         }
     }
 }
@@ -127,10 +110,7 @@ const SOURCES: [(&str, &str); 5] = [
 /// Every string of a source file that looks like a code: lower-case words and underscores.
 fn codes_in(source: &str) -> impl Iterator<Item = &str> {
     let is_code = |text: &&str| {
-        text.contains('_')
-            && text
-                .bytes()
-                .all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+        text.contains('_') && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
     };
     source.split('"').skip(1).step_by(2).filter(is_code)
 }

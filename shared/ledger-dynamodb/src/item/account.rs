@@ -18,11 +18,7 @@ use crate::{error::Unreadable, key};
 /// attribute.
 pub(crate) fn frozen(reasons: &BTreeSet<FreezeReason>) -> Option<AttributeValue> {
     let words: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-    if words.is_empty() {
-        None
-    } else {
-        Some(AttributeValue::Ss(words))
-    }
+    if words.is_empty() { None } else { Some(AttributeValue::Ss(words)) }
 }
 
 /// The balance an item tells of.
@@ -53,10 +49,7 @@ pub(crate) fn write_buckets(account: &Account) -> Item {
     item.insert("buckets".to_owned(), AttributeValue::L(buckets));
     item.insert("marked_balance".to_owned(), number(account.marked_balance));
     item.insert("marked_at".to_owned(), time(account.marked_at));
-    item.insert(
-        "revision".to_owned(),
-        AttributeValue::N(account.balance.revision.to_string()),
-    );
+    item.insert("revision".to_owned(), AttributeValue::N(account.balance.revision.to_string()));
     if let Some(at) = account.last_synced_at {
         item.insert("last_synced_at".to_owned(), time(at));
     }
@@ -92,10 +85,7 @@ pub(crate) fn read(
     Ok(Some(Account {
         id: id.clone(),
         balance,
-        buckets: list
-            .iter()
-            .map(|bucket| read_bucket(reader, bucket))
-            .collect::<Result<_, _>>()?,
+        buckets: list.iter().map(|bucket| read_bucket(reader, bucket)).collect::<Result<_, _>>()?,
         marked_balance: reader.credits("marked_balance")?,
         marked_at: reader.time("marked_at")?,
         last_synced_at: reader.expiry("last_synced_at")?,

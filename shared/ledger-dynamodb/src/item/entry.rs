@@ -27,12 +27,7 @@ pub(crate) fn write(entry: &Entry) -> Item {
         Cause::Charge { hold } => {
             set("hold", text(hold));
         }
-        Cause::Grant {
-            source,
-            key,
-            expires_at,
-            note,
-        } => {
+        Cause::Grant { source, key, expires_at, note } => {
             set("source", text(source));
             optional(&mut item, "grant_key", key.as_ref().map(text));
             optional(&mut item, "expires_at", expires_at.map(time));
@@ -65,10 +60,7 @@ fn write_terms(item: &mut Item, id: EntryId, terms: &HoldTerms) {
     set("quantity", number(terms.quantity));
     set("price_version", number(terms.price_version));
     set("expires_at", time(terms.expires_at));
-    set(
-        key::EXPIRY_SLOT,
-        text(key::expiry_slot(terms.expires_at, shard)),
-    );
+    set(key::EXPIRY_SLOT, text(key::expiry_slot(terms.expires_at, shard)));
 }
 
 fn optional(item: &mut Item, name: &str, value: Option<aws_sdk_dynamodb::types::AttributeValue>) {
@@ -97,30 +89,22 @@ fn read_cause(reader: Reader<'_>, id: EntryId) -> Result<Cause, Unreadable> {
     let note = || Ok::<_, Unreadable>(reader.optional_text("note")?.map(str::to_owned));
     Ok(match (reader.parsed::<Kind>("kind")?, id) {
         (Kind::Hold, EntryId::Own(_)) => Cause::Hold(read_terms(reader)?),
-        (Kind::Outcome, EntryId::Outcome(hold)) => Cause::Outcome {
-            hold,
-            ending: read_ending(reader)?,
-        },
+        (Kind::Outcome, EntryId::Outcome(hold)) => {
+            Cause::Outcome { hold, ending: read_ending(reader)? }
+        }
         (Kind::Outcome, _) | (_, EntryId::Outcome(_)) => {
             return Err(reader.fault("kind", "does not fit the key"));
         }
-        (Kind::Charge, _) => Cause::Charge {
-            hold: reader.parsed("hold")?,
-        },
+        (Kind::Charge, _) => Cause::Charge { hold: reader.parsed("hold")? },
         (Kind::Grant, _) => Cause::Grant {
             source: reader.parsed("source")?,
             key: reader.optional_parsed("grant_key")?,
             expires_at: reader.expiry("expires_at")?,
             note: note()?,
         },
-        (Kind::Refund, _) => Cause::Refund {
-            hold: reader.parsed("hold")?,
-            note: note()?,
-        },
+        (Kind::Refund, _) => Cause::Refund { hold: reader.parsed("hold")?, note: note()? },
         (Kind::Adjustment, _) => Cause::Adjustment { reason: note()? },
-        (Kind::Expiry, _) => Cause::Expiry {
-            source: reader.parsed("source")?,
-        },
+        (Kind::Expiry, _) => Cause::Expiry { source: reader.parsed("source")? },
         (Kind::Clawback, _) => Cause::Clawback {
             key: reader.parsed("grant_key")?,
             payment: reader.text("payment")?.to_owned(),

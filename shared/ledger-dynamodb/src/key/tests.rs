@@ -18,23 +18,14 @@ fn every_key_is_spelled_exactly_like_this() {
     let rows = [
         (account(&user()), "ACCOUNT#user_1"),
         (entry(hold().entry()), "ENTRY#01JD4W3Q7ZK8V5N2M6X0T9R1BC"),
-        (
-            entry(hold().outcome()),
-            "ENTRY#01JD4W3Q7ZK8V5N2M6X0T9R1BC#OUTCOME",
-        ),
+        (entry(hold().outcome()), "ENTRY#01JD4W3Q7ZK8V5N2M6X0T9R1BC#OUTCOME"),
         (fact(&GrantKey::signup(&user())), "GRANT#signup:user_1"),
-        (
-            taken("01JD4W3Q7ZK8V5N2M6X0T9R1BC"),
-            "TAKEN#01JD4W3Q7ZK8V5N2M6X0T9R1BC",
-        ),
+        (taken("01JD4W3Q7ZK8V5N2M6X0T9R1BC"), "TAKEN#01JD4W3Q7ZK8V5N2M6X0T9R1BC"),
         (taken("stripe:cs:1"), "TAKEN#stripe:cs:1"),
         (late(hold()), "LATE#01JD4W3Q7ZK8V5N2M6X0T9R1BC"),
         (expiry_progress(7), "EXPIRE_HOLDS#7"),
         (expiry_slot(at, 3), "EXPIRES#2026-11-20T15:11Z#3"),
-        (
-            first_entry(Timestamp::UNIX_EPOCH),
-            "ENTRY#00000000000000000000000000",
-        ),
+        (first_entry(Timestamp::UNIX_EPOCH), "ENTRY#00000000000000000000000000"),
         (BALANCE.to_owned(), "BALANCE"),
         (BUCKETS.to_owned(), "BUCKETS"),
         (PRICE_BOOK.to_owned(), "PRICE_BOOK"),
@@ -55,14 +46,8 @@ fn keys_read_back_as_what_they_name() {
 
 #[test]
 fn keys_of_other_kinds_are_not_read_as_entries() {
-    let wrong = [
-        "",
-        "ENTRY#",
-        "ENTRY#1",
-        "BALANCE",
-        "ENTRY#01jd4w3q7zk8v5n2m6x0t9r1bc",
-        "STATEMENT#1",
-    ];
+    let wrong =
+        ["", "ENTRY#", "ENTRY#1", "BALANCE", "ENTRY#01jd4w3q7zk8v5n2m6x0t9r1bc", "STATEMENT#1"];
     for sk in wrong {
         assert!(parse_entry(sk).is_err(), "{sk}");
     }

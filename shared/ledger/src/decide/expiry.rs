@@ -20,10 +20,7 @@ impl Draft<'_> {
         let rested = self.now.duration_since(before.marked_at) >= Account::EMPTY_KEPT;
         let full = self.after.buckets.len() >= Account::BUCKETS_MAX;
         let was_empty = |id: Ulid| {
-            before
-                .buckets
-                .iter()
-                .any(|bucket| bucket.id == id && bucket.left == Credits::ZERO)
+            before.buckets.iter().any(|bucket| bucket.id == id && bucket.left == Credits::ZERO)
         };
         let is_place =
             |bucket: &Bucket| bucket.source == Source::Restored && bucket.expires_at.is_none();
@@ -37,17 +34,9 @@ impl Draft<'_> {
         let Some(place) = bucket::place_left_by(&empty) else {
             return;
         };
-        match self
-            .after
-            .buckets
-            .iter_mut()
-            .find(|bucket| is_place(bucket))
-        {
+        match self.after.buckets.iter_mut().find(|bucket| is_place(bucket)) {
             Some(bucket) => {
-                bucket.granted = bucket
-                    .granted
-                    .checked_add(place.granted)
-                    .unwrap_or(Credits::MAX);
+                bucket.granted = bucket.granted.checked_add(place.granted).unwrap_or(Credits::MAX);
             }
             None => self.after.buckets.push(place),
         }
@@ -59,9 +48,7 @@ impl Draft<'_> {
         let all = std::mem::take(&mut self.after.buckets);
         let (due, open): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.is_due(self.now));
         self.after.buckets = open;
-        self.after
-            .buckets
-            .extend(due.iter().filter_map(|b| bucket::restored(b, self.now)));
+        self.after.buckets.extend(due.iter().filter_map(|b| bucket::restored(b, self.now)));
         let rests = due.iter().map(|bucket| (bucket.source, bucket.left));
         let forfeits: Vec<_> = rests
             .chain([(Source::Restored, unplaced)])

@@ -29,10 +29,8 @@ impl Draft<'_> {
         if !reversal.amount.is_positive() {
             return Err(Rejection::AmountNotPositive);
         }
-        let cause = Cause::Clawback {
-            key: reversal.key.clone(),
-            payment: reversal.payment.clone(),
-        };
+        let cause =
+            Cause::Clawback { key: reversal.key.clone(), payment: reversal.payment.clone() };
         let before = self.after.balance.available.or_zero();
         self.put(self.id, reversal.amount.negated(), cause)?;
         let mut rest = before.checked_sub(self.after.balance.available.or_zero())?;
@@ -43,18 +41,13 @@ impl Draft<'_> {
             rest = rest.checked_sub(taken)?;
         }
         bucket::burn(&mut self.after.buckets, rest)?;
-        self.fact = Some(Fact {
-            key: reversal.key.clone(),
-            amount: reversal.amount.negated(),
-        });
+        self.fact = Some(Fact { key: reversal.key.clone(), amount: reversal.amount.negated() });
         self.limit(reversal.payment.clone(), reversal.amount, reversal.granted)
     }
 
     pub(super) fn reinstate(&mut self, reversal: &Reversal) -> Result<(), Rejection> {
-        let cause = Cause::Reinstatement {
-            key: reversal.key.clone(),
-            payment: reversal.payment.clone(),
-        };
+        let cause =
+            Cause::Reinstatement { key: reversal.key.clone(), payment: reversal.payment.clone() };
         let spendable = self.receive(reversal.amount, cause)?;
         if let Some(own) = self.bucket_mut(reversal.bucket) {
             own.granted = own.granted.checked_add(reversal.amount)?;
@@ -62,15 +55,8 @@ impl Draft<'_> {
         } else {
             self.add_bucket(Source::Pack, reversal.amount, spendable, None)?;
         }
-        self.fact = Some(Fact {
-            key: reversal.key.clone(),
-            amount: reversal.amount,
-        });
-        self.limit(
-            reversal.payment.clone(),
-            reversal.amount.negated(),
-            reversal.granted,
-        )
+        self.fact = Some(Fact { key: reversal.key.clone(), amount: reversal.amount });
+        self.limit(reversal.payment.clone(), reversal.amount.negated(), reversal.granted)
     }
 
     fn bucket_mut(&mut self, id: Option<Ulid>) -> Option<&mut Bucket> {

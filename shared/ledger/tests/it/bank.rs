@@ -42,19 +42,13 @@ impl Bank {
     /// An account that nobody has opened.
     pub(crate) fn unopened() -> Self {
         let account = Account::unopened(AccountId::parse("user_1").unwrap());
-        Self {
-            table: Table::new(account),
-            now: DAY_ZERO,
-            names: 0,
-        }
+        Self { table: Table::new(account), now: DAY_ZERO, names: 0 }
     }
 
     /// An account opened with nothing.
     pub(crate) fn opened() -> Self {
         let mut bank = Self::unopened();
-        let open = bank.command(Action::Open {
-            signup: Credits::ZERO,
-        });
+        let open = bank.command(Action::Open { signup: Credits::ZERO });
         bank.submit(&open).unwrap();
         bank
     }
@@ -67,11 +61,7 @@ impl Bank {
     }
 
     pub(crate) fn command(&mut self, action: Action) -> Command {
-        Command {
-            id: self.name(),
-            actor: actor(),
-            action,
-        }
+        Command { id: self.name(), actor: actor(), action }
     }
 
     pub(crate) fn new_hold(&mut self, amount: Credits) -> Hold {
@@ -148,10 +138,7 @@ impl Bank {
         let charge = late_charge(hold, self.name(), charged, self.now);
         let written =
             self.after_expiry(|table, now| table.put_charge(hold.id, charge.clone(), now));
-        assert!(
-            matches!(written, Written::Done | Written::Before),
-            "{written:?}"
-        );
+        assert!(matches!(written, Written::Done | Written::Before), "{written:?}");
     }
 
     fn after_expiry(&mut self, write: impl Fn(&mut Table, Timestamp) -> Written) -> Written {

@@ -45,13 +45,7 @@ fn grant(bank: &mut Bank, source: Source, amount: i64, minutes: Option<i64>) {
 fn granting(source: Source, amount: i64, minutes: Option<i64>) -> Action {
     let expires_at = minutes.map(|minutes| DAY_ZERO.checked_add(MINUTES(minutes)).unwrap());
     let amount = credits(amount);
-    Action::Grant(Grant {
-        key: None,
-        source,
-        amount,
-        expires_at,
-        note: None,
-    })
+    Action::Grant(Grant { key: None, source, amount, expires_at, note: None })
 }
 
 fn placed(bank: &mut Bank, amount: i64) -> Hold {
@@ -61,12 +55,7 @@ fn placed(bank: &mut Bank, amount: i64) -> Hold {
 }
 
 fn settle(hold: &Hold, charged: i64) -> Request {
-    Request::End(
-        hold.clone(),
-        Ending::Settled {
-            charged: credits(charged),
-        },
-    )
+    Request::End(hold.clone(), Ending::Settled { charged: credits(charged) })
 }
 
 fn release(hold: &Hold) -> Request {
@@ -92,10 +81,8 @@ fn all_of(
     least: u64,
     mut at_the_end: impl FnMut(&Table, &[Answer]),
 ) {
-    let programs: Vec<_> = requests
-        .into_iter()
-        .map(|request| Program::new(bank, request))
-        .collect();
+    let programs: Vec<_> =
+        requests.into_iter().map(|request| Program::new(bank, request)).collect();
     let ran = every_interleaving(bank, &programs, &mut at_the_end);
     assert!(ran >= least, "only {ran} interleavings");
 }
@@ -109,10 +96,7 @@ fn two_concurrent_holds_never_spend_the_same_last_credit() {
     let mut bank = pack_of(5);
     let requests = vec![hold(&mut bank, 5), hold(&mut bank, 5), hold(&mut bank, 3)];
     all_of(&mut bank, requests, 6, |table, answers| {
-        let placed = answers
-            .iter()
-            .filter(|answer| **answer == Answer::Done)
-            .count();
+        let placed = answers.iter().filter(|answer| **answer == Answer::Done).count();
         assert_eq!(placed, 1);
         assert!(available(table) == 0 || available(table) == 2);
     });
@@ -124,10 +108,7 @@ fn the_search_finds_a_check_then_deduct() {
     let request = |bank: &mut Bank| Request::CheckThenDeduct(bank.new_hold(credits(5)));
     let requests = vec![request(&mut bank), request(&mut bank)];
     let search = AssertUnwindSafe(|| all_of(&mut bank, requests, 1, |_, _| {}));
-    assert!(
-        catch_unwind(search).is_err(),
-        "the last credits were spent twice, unnoticed"
-    );
+    assert!(catch_unwind(search).is_err(), "the last credits were spent twice, unnoticed");
 }
 
 #[test]
@@ -139,11 +120,7 @@ fn of_settle_release_and_expiry_exactly_one_ends_the_hold() {
         let cost = table.cost(held.id).unwrap();
         assert_eq!(available(table), 5 - cost.get());
         let settled = answers[0] == Answer::Costs(credits(2));
-        assert_eq!(
-            cost.get(),
-            if settled { 2 } else { 0 },
-            "charged as answered"
-        );
+        assert_eq!(cost.get(), if settled { 2 } else { 0 }, "charged as answered");
         let released_first = matches!(answers[0], Answer::Refused(Rejection::HoldEnded { .. }));
         assert!(settled || released_first);
     });
@@ -153,18 +130,9 @@ fn of_settle_release_and_expiry_exactly_one_ends_the_hold() {
 fn a_sweeper_and_a_late_settle_never_both_win() {
     let mut bank = pack_of(5);
     let held = placed(&mut bank, 5);
-    let requests = vec![
-        settle(&held, 2),
-        settle(&held, 2),
-        expire(&held),
-        expire(&held),
-    ];
+    let requests = vec![settle(&held, 2), settle(&held, 2), expire(&held), expire(&held)];
     all_of(&mut bank, requests, 24, |table, answers| {
-        assert_eq!(
-            available(table),
-            3,
-            "delivered is charged, once, however late"
-        );
+        assert_eq!(available(table), 3, "delivered is charged, once, however late");
         assert_eq!(answers[0], Answer::Costs(credits(2)));
         assert_eq!(answers[1], Answer::Costs(credits(2)));
     });
@@ -174,18 +142,10 @@ fn a_sweeper_and_a_late_settle_never_both_win() {
 fn a_late_charge_and_new_holds_keep_the_books_whole() {
     let mut bank = pack_of(5);
     let held = placed(&mut bank, 5);
-    let requests = vec![
-        settle(&held, 4),
-        expire(&held),
-        hold(&mut bank, 5),
-        hold(&mut bank, 1),
-    ];
+    let requests = vec![settle(&held, 4), expire(&held), hold(&mut bank, 5), hold(&mut bank, 1)];
     all_of(&mut bank, requests, 24, |table, _| {
         assert_eq!(table.cost(held.id), Some(credits(4)));
-        assert!(
-            available(table) >= -4,
-            "below zero by at most the late charge"
-        );
+        assert!(available(table) >= -4, "below zero by at most the late charge");
     });
 }
 
@@ -200,10 +160,7 @@ fn a_hold_sent_twice_is_one_hold_whoever_ends_it_meanwhile() {
         assert_eq!(ended, answers[2] == Answer::Costs(Credits::ZERO));
         let open = table.find(held.id.entry()).is_some() && !ended;
         let other = answers[3] == Answer::Done;
-        assert_eq!(
-            available(table),
-            5 - i64::from(open) * 3 - i64::from(other) * 5
-        );
+        assert_eq!(available(table), 5 - i64::from(open) * 3 - i64::from(other) * 5);
     });
 }
 
@@ -230,22 +187,12 @@ fn an_expiry_forfeits_once_whoever_runs_it() {
     let job = cold(&mut bank, Action::Expire);
     let requests = vec![job, release(&held), hold(&mut bank, 5)];
     all_of(&mut bank, requests, 100, |table, answers| {
-        let forfeited = table
-            .journal
-            .iter()
-            .filter(|entry| entry.amount == credits(-6));
+        let forfeited = table.journal.iter().filter(|entry| entry.amount == credits(-6));
         assert_eq!(forfeited.count(), 1);
         assert_eq!(answers[1], Answer::Costs(Credits::ZERO));
-        assert_eq!(
-            answers[2],
-            Answer::Done,
-            "the pack pays, expired credits never"
-        );
+        assert_eq!(answers[2], Answer::Done, "the pack pays, expired credits never");
         assert_eq!(available(table), 4, "what came back found its place");
-        let view = table
-            .account
-            .view(DAY_ZERO.checked_add(MINUTES(11)).unwrap())
-            .unwrap();
+        let view = table.account.view(DAY_ZERO.checked_add(MINUTES(11)).unwrap()).unwrap();
         assert_eq!(view.available.get(), 4);
     });
 }
@@ -254,27 +201,13 @@ fn an_expiry_forfeits_once_whoever_runs_it() {
 fn an_adjustment_says_the_amount_the_balance_moved() {
     let mut bank = pack_of(5);
     let held = placed(&mut bank, 3);
-    let to_20 = Action::Adjust {
-        adjustment: Adjustment::To(credits(20)),
-        reason: None,
-    };
-    let down = Action::Adjust {
-        adjustment: Adjustment::By(credits(-2)),
-        reason: None,
-    };
-    let requests = vec![
-        cold(&mut bank, to_20),
-        cold(&mut bank, down),
-        release(&held),
-    ];
+    let to_20 = Action::Adjust { adjustment: Adjustment::To(credits(20)), reason: None };
+    let down = Action::Adjust { adjustment: Adjustment::By(credits(-2)), reason: None };
+    let requests = vec![cold(&mut bank, to_20), cold(&mut bank, down), release(&held)];
     all_of(&mut bank, requests, 40, |table, answers| {
         assert_eq!(answers[0], Answer::Done);
         assert_eq!(answers[1], Answer::Done, "there are always 2");
-        assert!(
-            [18, 20, 21, 23].contains(&available(table)),
-            "{}",
-            available(table)
-        );
+        assert!([18, 20, 21, 23].contains(&available(table)), "{}", available(table));
     });
 }
 
@@ -282,40 +215,15 @@ fn an_adjustment_says_the_amount_the_balance_moved() {
 fn concurrent_refunds_of_one_call_never_exceed_what_it_cost() {
     let mut bank = pack_of(5);
     let held = placed(&mut bank, 4);
-    bank.end(
-        &held,
-        Ending::Settled {
-            charged: credits(4),
-        },
-    )
-    .unwrap();
+    bank.end(&held, Ending::Settled { charged: credits(4) }).unwrap();
     let refund = |bank: &mut Bank, amount| {
         let (call, cost, amount) = (held.id, credits(4), credits(amount));
-        cold(
-            bank,
-            Action::Refund {
-                hold: call,
-                amount,
-                cost,
-                note: None,
-            },
-        )
+        cold(bank, Action::Refund { hold: call, amount, cost, note: None })
     };
-    let requests = vec![
-        refund(&mut bank, 3),
-        refund(&mut bank, 3),
-        refund(&mut bank, 1),
-    ];
+    let requests = vec![refund(&mut bank, 3), refund(&mut bank, 3), refund(&mut bank, 1)];
     all_of(&mut bank, requests, 90, |table, answers| {
-        let refunded = answers
-            .iter()
-            .filter(|answer| **answer == Answer::Done)
-            .count();
-        assert_eq!(
-            (refunded, available(table)),
-            (2, 5),
-            "3 and 1, whoever comes first"
-        );
+        let refunded = answers.iter().filter(|answer| **answer == Answer::Done).count();
+        assert_eq!((refunded, available(table)), (2, 5), "3 and 1, whoever comes first");
     });
 }
 
@@ -334,12 +242,7 @@ fn a_refund_and_a_dispute_of_one_payment_take_it_back_once() {
         cold(bank, Action::Clawback(reversal))
     };
     let refund = clawback(&mut bank, "stripe:re:1");
-    let requests = vec![
-        refund.clone(),
-        refund,
-        clawback(&mut bank, "stripe:dp:1"),
-        release(&held),
-    ];
+    let requests = vec![refund.clone(), refund, clawback(&mut bank, "stripe:dp:1"), release(&held)];
     all_of(&mut bank, requests, 100, |table, _| {
         assert_eq!(available(table), 0);
         assert_eq!(table.taken.get("payment"), Some(&credits(5)));
@@ -349,14 +252,7 @@ fn a_refund_and_a_dispute_of_one_payment_take_it_back_once() {
 #[test]
 fn an_account_opened_by_several_calls_at_once_has_one_sign_up_grant() {
     let mut bank = Bank::unopened();
-    let open = |bank: &mut Bank| {
-        cold(
-            bank,
-            Action::Open {
-                signup: credits(10),
-            },
-        )
-    };
+    let open = |bank: &mut Bank| cold(bank, Action::Open { signup: credits(10) });
     let requests = vec![open(&mut bank), open(&mut bank), open(&mut bank)];
     all_of(&mut bank, requests, 90, |table, answers| {
         assert_eq!(available(table), 10);

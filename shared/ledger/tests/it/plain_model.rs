@@ -17,11 +17,7 @@ use crate::{
 };
 
 fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        max_shrink_iters: 20_000,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases, max_shrink_iters: 20_000, ..ProptestConfig::default() }
 }
 
 fn run(steps: &[Step]) -> Run {

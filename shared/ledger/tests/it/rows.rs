@@ -22,11 +22,7 @@ use crate::words::{Story, entries};
 /// Checks every row, then stops with all that are not so.
 #[track_caller]
 pub(crate) fn check(rows: &str) {
-    let rows: Vec<_> = rows
-        .lines()
-        .map(str::trim)
-        .filter(|row| !row.is_empty())
-        .collect();
+    let rows: Vec<_> = rows.lines().map(str::trim).filter(|row| !row.is_empty()).collect();
     assert!(!rows.is_empty(), "a table without rows checks nothing");
     let wrong: Vec<_> = rows.iter().flat_map(|row| check_row(row)).collect();
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
@@ -42,9 +38,7 @@ fn check_row(row: &str) -> Vec<String> {
             return vec![format!("{row}\n    `{step}` was refused: {rejection}")];
         }
         if let Some(found) = audited(&story) {
-            return vec![format!(
-                "{row}\n    after `{step}` the audit finds: {found}"
-            )];
+            return vec![format!("{row}\n    after `{step}` the audit finds: {found}")];
         }
     }
     let before = story.bank.table.clone();
@@ -82,10 +76,7 @@ fn check_row(row: &str) -> Vec<String> {
     if refused != expected_refusal {
         wrong.push(format!("refused is `{refused}`, not `{expected_refusal}`"));
     }
-    wrong
-        .into_iter()
-        .map(|wrong| format!("{row}\n    {wrong}"))
-        .collect()
+    wrong.into_iter().map(|wrong| format!("{row}\n    {wrong}")).collect()
 }
 
 fn audited(story: &Story) -> Option<String> {

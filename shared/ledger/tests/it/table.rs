@@ -136,12 +136,7 @@ impl Table {
             }
             self.taken.insert(taken.subject.clone(), after);
         }
-        self.facts.extend(
-            change
-                .fact
-                .iter()
-                .map(|fact| (fact.key.clone(), fact.amount)),
-        );
+        self.facts.extend(change.fact.iter().map(|fact| (fact.key.clone(), fact.amount)));
         self.account = change.after.clone();
         self.account.balance.available = available.checked_add(change.delta).unwrap();
         self.journal.extend(change.entries.iter().cloned());
@@ -163,11 +158,7 @@ impl Table {
             Cause::Outcome { hold: ended, .. } | Cause::Charge { hold: ended } => *ended == hold,
             _ => false,
         });
-        Some(
-            Credits::sum(amounts.map(|entry| entry.amount))
-                .unwrap()
-                .negated(),
-        )
+        Some(Credits::sum(amounts.map(|entry| entry.amount)).unwrap().negated())
     }
 
     /// What the audit finds, reading the entries in the order of their keys.

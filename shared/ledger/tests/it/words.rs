@@ -42,13 +42,7 @@ enum Request {
 impl Story {
     pub(crate) fn begin() -> Self {
         let (calls, payments) = (BTreeMap::new(), BTreeMap::new());
-        Self {
-            bank: Bank::opened(),
-            calls,
-            payments,
-            last: None,
-            job_is_down: false,
-        }
+        Self { bank: Bank::opened(), calls, payments, last: None, job_is_down: false }
     }
 
     /// Does one step. Steps that are not sentences of this language stop the test.
@@ -110,9 +104,7 @@ impl Story {
 
     fn action(&mut self, words: &[&str]) -> Action {
         match *words {
-            ["open", "with", amount] => Action::Open {
-                signup: amount_of(amount),
-            },
+            ["open", "with", amount] => Action::Open { signup: amount_of(amount) },
             ["run", "expiry"] => Action::Expire,
             ["freeze", reason] => Action::Freeze(reason.parse().unwrap()),
             ["unfreeze", reason] => Action::Unfreeze(reason.parse().unwrap()),
@@ -124,12 +116,7 @@ impl Story {
             ["refund", amount, "of", call] => {
                 let hold = self.calls[call].id;
                 let cost = self.bank.table.cost(hold).unwrap_or_default();
-                Action::Refund {
-                    hold,
-                    amount: amount_of(amount),
-                    cost,
-                    note: None,
-                }
+                Action::Refund { hold, amount: amount_of(amount), cost, note: None }
             }
             ["claw", "back", amount, "of", payment] => {
                 Action::Clawback(self.reversal(amount, payment))
@@ -154,29 +141,17 @@ impl Story {
         };
         let key = name.map(|name| format!("manual:{name}").parse::<GrantKey>().unwrap());
         if let Some(name) = name {
-            let payment = Payment {
-                bucket: None,
-                granted: amount,
-                reversals: 0,
-            };
+            let payment = Payment { bucket: None, granted: amount, reversals: 0 };
             self.payments.insert(name.to_owned(), payment);
         }
-        Action::Grant(Grant {
-            key,
-            source,
-            amount,
-            expires_at,
-            note: None,
-        })
+        Action::Grant(Grant { key, source, amount, expires_at, note: None })
     }
 
     fn reversal(&mut self, amount: &str, name: &str) -> Reversal {
         let payment = self.payments.get_mut(name).unwrap();
         payment.reversals += 1;
         Reversal {
-            key: format!("stripe:dp:{name}:{}", payment.reversals)
-                .parse()
-                .unwrap(),
+            key: format!("stripe:dp:{name}:{}", payment.reversals).parse().unwrap(),
             payment: name.to_owned(),
             bucket: payment.bucket,
             amount: amount_of(amount),
@@ -213,9 +188,7 @@ impl Story {
                 let reasons: Vec<_> = balance.frozen.iter().map(ToString::to_string).collect();
                 reasons.join(" and ")
             }
-            "next expiry" => balance
-                .next_expiry
-                .map_or_else(|| "never".to_owned(), since_day_zero),
+            "next expiry" => balance.next_expiry.map_or_else(|| "never".to_owned(), since_day_zero),
             _ => match word.strip_prefix("cost of ") {
                 Some(call) => match self.bank.table.cost(self.calls[call].id) {
                     Some(cost) => cost.to_string(),
@@ -238,18 +211,11 @@ pub(crate) fn entries(entries: &[Entry]) -> String {
             cause => format!("{} {}", cause.kind(), entry.amount),
         })
         .collect();
-    if words.is_empty() {
-        "none".to_owned()
-    } else {
-        words.join(", ")
-    }
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
 fn adjust(adjustment: Adjustment) -> Action {
-    Action::Adjust {
-        adjustment,
-        reason: None,
-    }
+    Action::Adjust { adjustment, reason: None }
 }
 
 fn written(available: Credits, buckets: &[Bucket], unplaced: Credits) -> String {
@@ -264,16 +230,8 @@ fn written(available: Credits, buckets: &[Bucket], unplaced: Credits) -> String 
 }
 
 fn bucket_in_words(bucket: &Bucket) -> String {
-    let until = bucket
-        .expires_at
-        .map(|time| format!(" until {}", since_day_zero(time)));
-    format!(
-        "{} {}/{}{}",
-        bucket.source,
-        bucket.left,
-        bucket.granted,
-        until.unwrap_or_default()
-    )
+    let until = bucket.expires_at.map(|time| format!(" until {}", since_day_zero(time)));
+    format!("{} {}/{}{}", bucket.source, bucket.left, bucket.granted, until.unwrap_or_default())
 }
 
 fn amount_of(text: &str) -> Credits {

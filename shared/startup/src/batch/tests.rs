@@ -24,23 +24,13 @@ fn event(records: &[Value]) -> SqsEvent {
 
 #[tokio::test]
 async fn only_the_messages_that_failed_are_given_back() {
-    let event = event(&[
-        record("1", "good", "1"),
-        record("2", "bad", "1"),
-        record("3", "good", "1"),
-    ]);
+    let event =
+        event(&[record("1", "good", "1"), record("2", "bad", "1"), record("3", "good", "1")]);
     let handler = |message: SqsMessage| async move {
-        if message.body == "bad" {
-            Err("no such hold")
-        } else {
-            Ok(())
-        }
+        if message.body == "bad" { Err("no such hold") } else { Ok(()) }
     };
     let answer = serde_json::to_value(work_off(event, handler).await).unwrap();
-    assert_eq!(
-        answer,
-        json!({"batchItemFailures": [{"itemIdentifier": "2"}]})
-    );
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
 }
 
 #[tokio::test]
@@ -62,12 +52,7 @@ async fn messages_of_one_batch_run_side_by_side() {
             Ok::<(), BoxError>(())
         }
     };
-    assert!(
-        work_off(event(&records), handler)
-            .await
-            .batch_item_failures
-            .is_empty()
-    );
+    assert!(work_off(event(&records), handler).await.batch_item_failures.is_empty());
 }
 
 #[test]

@@ -43,11 +43,7 @@ impl World {
     async fn read(self) -> Result<usize, BoxError> {
         let read = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
         self.permits.acquire().await?.forget();
-        if self.broken.load(Ordering::SeqCst) {
-            Err("out of order".into())
-        } else {
-            Ok(read)
-        }
+        if self.broken.load(Ordering::SeqCst) { Err("out of order".into()) } else { Ok(read) }
     }
 
     fn pass(&self, seconds: i64) {

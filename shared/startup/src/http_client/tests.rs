@@ -22,10 +22,7 @@ async fn a_request_is_sent_once_and_its_answer_read_as_it_comes() {
     let server = TestServer::start(|_, _| Reply::Answer(201, "done".to_owned())).await;
     let response = client().send(post(&server.url)).await.unwrap();
     assert_eq!(response.status(), 201);
-    assert_eq!(
-        response.into_body().collect().await.unwrap().to_bytes(),
-        "done"
-    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "done");
     assert_eq!(server.bodies(), ["hello"]);
 }
 
@@ -53,19 +50,13 @@ async fn a_tls_handshake_that_never_ends_is_a_failure_to_connect() {
     let url = server.url.replace("http://", "https://");
     let error = client.send(post(&url)).await.unwrap_err();
     assert!(matches!(error, HttpError::Connect(_)), "{error:?}");
-    assert!(
-        cause::<connect::ConnectTimedOut>(&error).is_some(),
-        "{error:?}"
-    );
+    assert!(cause::<connect::ConnectTimedOut>(&error).is_some(), "{error:?}");
 }
 
 #[tokio::test]
 async fn get_gives_the_body_of_a_success_within_its_limits() {
     let server = TestServer::start(|_, _| Reply::Answer(200, "x".repeat(100))).await;
-    assert_eq!(
-        client().get(&server.url, 100, SOON).await.unwrap().len(),
-        100
-    );
+    assert_eq!(client().get(&server.url, 100, SOON).await.unwrap().len(), 100);
     let error = client().get(&server.url, 99, SOON).await.unwrap_err();
     assert_eq!(error.to_string(), "the answer is longer than 99 bytes");
 }
@@ -79,10 +70,7 @@ async fn get_refuses_other_statuses_late_answers_and_what_is_no_address() {
     let server = server.await;
     let error = client().get(&server.url, 100, SOON).await.unwrap_err();
     assert_eq!(error.to_string(), "the answer has status 404");
-    let error = client()
-        .get(&server.url, 100, Duration::from_millis(20))
-        .await
-        .unwrap_err();
+    let error = client().get(&server.url, 100, Duration::from_millis(20)).await.unwrap_err();
     assert_eq!(error.to_string(), "no complete answer within 20 ms");
     let error = client().get("not an address", 100, SOON).await.unwrap_err();
     assert_eq!(error.to_string(), "`not an address` is not an http address");

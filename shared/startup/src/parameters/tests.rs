@@ -24,11 +24,7 @@ fn parameters(server: &TestServer) -> Parameters {
 /// The values of all names asked for but those called `ABSENT`.
 fn values(body: &str) -> Reply {
     let request: Value = serde_json::from_str(body).unwrap();
-    let names = request["Names"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| name.as_str().unwrap());
+    let names = request["Names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
     let (absent, present): (Vec<&str>, Vec<&str>) = names.partition(|n| n.ends_with("ABSENT"));
     let present: Vec<Value> = present
         .iter()
@@ -39,10 +35,7 @@ fn values(body: &str) -> Reply {
 }
 
 fn error(status: u16, code: &str) -> Reply {
-    Reply::Answer(
-        status,
-        json!({"__type": code, "message": "refused"}).to_string(),
-    )
+    Reply::Answer(status, json!({"__type": code, "message": "refused"}).to_string())
 }
 
 /// Reads one name from a server that answers its first requests by `first`, then properly; gives
@@ -58,18 +51,11 @@ async fn read_after(
 #[tokio::test]
 async fn values_come_decrypted_under_the_last_segment_of_their_names() {
     let server = TestServer::start(|_, body| values(body)).await;
-    let names = [
-        "/saldo/test/settings/A",
-        "/saldo/test/secrets/ai-guard/KEY",
-        "/saldo/ABSENT",
-    ];
+    let names = ["/saldo/test/settings/A", "/saldo/test/secrets/ai-guard/KEY", "/saldo/ABSENT"];
     let values = parameters(&server).read(&names).await.unwrap();
     let expected = [
         ("A".to_owned(), "of /saldo/test/settings/A".to_owned()),
-        (
-            "KEY".to_owned(),
-            "of /saldo/test/secrets/ai-guard/KEY".to_owned(),
-        ),
+        ("KEY".to_owned(), "of /saldo/test/secrets/ai-guard/KEY".to_owned()),
     ];
     assert_eq!(values, BTreeMap::from(expected));
     let request: Value = serde_json::from_str(&server.bodies()[0]).unwrap();
@@ -100,19 +86,9 @@ async fn eleven_names_are_two_requests_and_twenty_are_two() {
 #[tokio::test]
 async fn two_names_that_would_hide_each_other_are_refused() {
     let server = TestServer::start(|_, body| values(body)).await;
-    let error = parameters(&server)
-        .read(&["/a/KEY", "/b/KEY"])
-        .await
-        .unwrap_err();
+    let error = parameters(&server).read(&["/a/KEY", "/b/KEY"]).await.unwrap_err();
     assert_eq!(error.to_string(), "two parameters are called `KEY`");
-    assert_eq!(
-        parameters(&server)
-            .read(&["/a/KEY", "/a/KEY"])
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(parameters(&server).read(&["/a/KEY", "/a/KEY"]).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -123,18 +99,12 @@ async fn a_500_then_200_is_retried() {
 
 #[tokio::test]
 async fn a_connection_dropped_then_200_is_retried() {
-    assert_eq!(
-        read_after(|n| (n == 0).then_some(Reply::HangUp)).await,
-        (true, 2)
-    );
+    assert_eq!(read_after(|n| (n == 0).then_some(Reply::HangUp)).await, (true, 2));
 }
 
 #[tokio::test]
 async fn an_attempt_that_gets_no_answer_is_made_again() {
-    assert_eq!(
-        read_after(|n| (n == 0).then_some(Reply::Stall)).await,
-        (true, 2)
-    );
+    assert_eq!(read_after(|n| (n == 0).then_some(Reply::Stall)).await, (true, 2));
 }
 
 #[tokio::test]
@@ -145,18 +115,12 @@ async fn throttling_that_outlasts_the_sdk_is_waited_out() {
 
 #[tokio::test]
 async fn retries_end() {
-    assert_eq!(
-        read_after(|_| Some(error(500, "InternalServerError"))).await,
-        (false, 9)
-    );
+    assert_eq!(read_after(|_| Some(error(500, "InternalServerError"))).await, (false, 9));
 }
 
 #[tokio::test]
 async fn a_clear_refusal_is_not_retried() {
-    assert_eq!(
-        read_after(|_| Some(error(400, "AccessDeniedException"))).await,
-        (false, 1)
-    );
+    assert_eq!(read_after(|_| Some(error(400, "AccessDeniedException"))).await, (false, 1));
 }
 
 #[tokio::test]
@@ -164,10 +128,7 @@ async fn an_error_names_its_cause() {
     let server = TestServer::start(|_, _| error(400, "AccessDeniedException")).await;
     let error = parameters(&server).read(&["/a/KEY"]).await.unwrap_err();
     let chain = crate::error_chain(&error);
-    assert!(
-        chain.starts_with("the parameter store gave no answer: "),
-        "{chain}"
-    );
+    assert!(chain.starts_with("the parameter store gave no answer: "), "{chain}");
     assert!(chain.contains("AccessDeniedException"), "{chain}");
 }
 

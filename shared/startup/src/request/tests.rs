@@ -60,19 +60,11 @@ fn request(event: &str) -> Request<Body> {
 }
 
 fn refusal(changes: Value) -> String {
-    request_from_event(&http_api(changes), at(50), None)
-        .unwrap_err()
-        .to_string()
+    request_from_event(&http_api(changes), at(50), None).unwrap_err().to_string()
 }
 
 async fn body_of(changes: Value) -> Vec<u8> {
-    request(&http_api(changes))
-        .into_body()
-        .collect()
-        .await
-        .unwrap()
-        .to_bytes()
-        .to_vec()
+    request(&http_api(changes)).into_body().collect().await.unwrap().to_bytes().to_vec()
 }
 
 #[tokio::test]
@@ -107,10 +99,7 @@ fn a_body_that_is_not_base64_is_refused() {
 #[test]
 fn bytes_that_are_not_utf8_are_an_error_of_the_event() {
     let text = http_api(json!({"body": "X"}));
-    let bytes: Vec<u8> = text
-        .bytes()
-        .map(|b| if b == b'X' { 0xFF } else { b })
-        .collect();
+    let bytes: Vec<u8> = text.bytes().map(|b| if b == b'X' { 0xFF } else { b }).collect();
     assert!(serde_json::from_slice::<HttpEvent>(&bytes).is_err());
     let half = text.replace("\"X\"", "\"\\ud800\"");
     assert!(request_from_event(&half, at(50), None).is_err());
@@ -119,29 +108,17 @@ fn bytes_that_are_not_utf8_are_an_error_of_the_event() {
 #[test]
 fn what_no_header_may_contain_is_refused() {
     for headers in [json!({"x": "a\nb"}), json!({"a b": "c"}), json!({"": "c"})] {
-        assert_eq!(
-            refusal(json!({ "headers": headers })),
-            "a header is not valid"
-        );
+        assert_eq!(refusal(json!({ "headers": headers })), "a header is not valid");
     }
-    assert_eq!(
-        refusal(json!({"cookies": ["a\r\nb: c"]})),
-        "a header is not valid"
-    );
+    assert_eq!(refusal(json!({"cookies": ["a\r\nb: c"]})), "a header is not valid");
     let method = json!({"requestContext": {"http": {"method": "P ST"}}});
     assert_eq!(refusal(method), "the method is not valid");
 }
 
 #[test]
 fn an_event_of_another_kind_is_no_request() {
-    for event in [
-        "",
-        "{}",
-        "[]",
-        "null",
-        r#"{"Records":[]}"#,
-        r#"{"path":"/","httpMethod":"GET"}"#,
-    ] {
+    for event in ["", "{}", "[]", "null", r#"{"Records":[]}"#, r#"{"path":"/","httpMethod":"GET"}"#]
+    {
         let error = request_from_event(event, at(0), None).unwrap_err();
         assert_eq!(error.to_string(), "the event is not an http request");
     }
@@ -174,26 +151,15 @@ fn a_path_arrives_as_the_routes_know_it() {
 #[test]
 fn an_address_longer_than_any_server_takes_is_refused() {
     let path = format!("/{}", "x".repeat(70_000));
-    assert_eq!(
-        refusal(json!({ "rawPath": path })),
-        "the address is not valid"
-    );
+    assert_eq!(refusal(json!({ "rawPath": path })), "the address is not valid");
 }
 
 #[test]
 fn a_function_url_streams_and_the_http_api_does_not() {
-    let origin = |changes| {
-        *request(&http_api(changes))
-            .extensions()
-            .get::<Origin>()
-            .unwrap()
-    };
+    let origin = |changes| *request(&http_api(changes)).extensions().get::<Origin>().unwrap();
     assert_eq!(origin(json!({})), Origin::Buffered);
     assert_eq!(origin(function_url()), Origin::Streaming);
-    assert_eq!(
-        origin(json!({"requestContext": {"domainName": null}})),
-        Origin::Buffered
-    );
+    assert_eq!(origin(json!({"requestContext": {"domainName": null}})), Origin::Buffered);
 }
 
 /// The deadline in milliseconds after the request was taken, asked for 50 ms after it was.
@@ -208,10 +174,7 @@ fn the_deadline_is_the_nearer_of_the_functions_and_the_gateways() {
     assert_eq!(deadline_ms(json!({}), Some(at(300_000))), Some(28_000));
     assert_eq!(deadline_ms(json!({}), Some(at(5_000))), Some(5_000));
     assert_eq!(deadline_ms(json!({}), None), Some(28_000));
-    assert_eq!(
-        deadline_ms(function_url(), Some(at(300_000))),
-        Some(300_000)
-    );
+    assert_eq!(deadline_ms(function_url(), Some(at(300_000))), Some(300_000));
     assert_eq!(deadline_ms(function_url(), None), None);
 }
 
@@ -221,14 +184,7 @@ fn a_deadline_that_is_no_point_in_time_counts_as_none() {
     assert_eq!(deadline_ms(function_url(), Some(duration)), None);
     assert_eq!(deadline_ms(function_url(), Some(at(50))), None);
     assert_eq!(deadline_ms(function_url(), Some(at(17 * 60_000))), None);
-    for epoch in [
-        0,
-        600_000,
-        TAKEN_MS - 3_600_000,
-        TAKEN_MS + 3_600_000,
-        i64::MAX,
-        i64::MIN,
-    ] {
+    for epoch in [0, 600_000, TAKEN_MS - 3_600_000, TAKEN_MS + 3_600_000, i64::MAX, i64::MIN] {
         let changes = json!({"requestContext": {"timeEpoch": epoch}});
         assert_eq!(deadline_ms(changes, None), None, "{epoch}");
     }

@@ -50,11 +50,7 @@ pub(crate) async fn buffered(response: Response<Body>) -> BufferedAnswer {
             let detail = "the answer could not be completed";
             let problem = problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
             let (parts, body) = problem.into_parts();
-            let body = body
-                .collect()
-                .await
-                .map(Collected::to_bytes)
-                .unwrap_or_default();
+            let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
             BufferedAnswer::new(parts.status, parts.headers, &body)
         }
     }
@@ -62,19 +58,13 @@ pub(crate) async fn buffered(response: Response<Body>) -> BufferedAnswer {
 
 impl BufferedAnswer {
     fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> BufferedAnswer {
-        let text = if is_text(&headers) {
-            std::str::from_utf8(body).ok()
-        } else {
-            None
-        };
+        let text = if is_text(&headers) { std::str::from_utf8(body).ok() } else { None };
         let (body, is_base64_encoded) = match text {
             Some(text) => (text.to_owned(), false),
             None => (STANDARD.encode(body), true),
         };
         let (headers, cookies) = split(headers);
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), text_of(value)));
+        let headers = headers.iter().map(|(name, value)| (name.to_string(), text_of(value)));
         BufferedAnswer {
             status_code: status.as_u16(),
             headers: headers.collect(),
@@ -90,15 +80,8 @@ pub(crate) fn streaming(response: Response<Body>) -> StreamResponse<Chunks> {
     let (parts, body) = response.into_parts();
     let (headers, cookies) = split(parts.headers);
     StreamResponse {
-        metadata_prelude: MetadataPrelude {
-            status_code: parts.status,
-            headers,
-            cookies,
-        },
-        stream: Chunks {
-            body: Some(body.into_data_stream()),
-            span: Span::current(),
-        },
+        metadata_prelude: MetadataPrelude { status_code: parts.status, headers, cookies },
+        stream: Chunks { body: Some(body.into_data_stream()), span: Span::current() },
     }
 }
 
@@ -163,10 +146,7 @@ fn text_of(value: &HeaderValue) -> String {
 
 /// Whether a body with these headers is text to the platform; everything else travels as base64.
 fn is_text(headers: &HeaderMap) -> bool {
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
-    {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return false;
     }
     // A response without a type has no body worth encoding.
@@ -175,11 +155,7 @@ fn is_text(headers: &HeaderMap) -> bool {
     };
     let kind = text_of(kind).to_ascii_lowercase();
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    let structured = [
-        "application/json",
-        "application/javascript",
-        "application/xml",
-    ];
+    let structured = ["application/json", "application/javascript", "application/xml"];
     essence.starts_with("text/")
         || structured.contains(&essence)
         || essence.ends_with("+json")

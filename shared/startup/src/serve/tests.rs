@@ -34,24 +34,12 @@ fn router() -> Router {
         format!("{:?} {}", *origin, deadline.map_or(0, Timestamp::as_second))
     };
     Router::new()
-        .route(
-            "/echo",
-            post(|body: Bytes| async { ([(CONTENT_TYPE, "image/png")], body) }),
-        )
+        .route("/echo", post(|body: Bytes| async { ([(CONTENT_TYPE, "image/png")], body) }))
         .route("/cookies", get(cookies))
         .route("/extensions", get(extensions))
-        .route(
-            "/chunks",
-            get(|| async { Body::from_stream(chunks(&["one", "two"], false)) }),
-        )
-        .route(
-            "/broken",
-            get(|| async { Body::from_stream(chunks(&["one"], true)) }),
-        )
-        .route(
-            "/gzip",
-            get(|| async { ([("content-encoding", "gzip")], "text") }),
-        )
+        .route("/chunks", get(|| async { Body::from_stream(chunks(&["one", "two"], false)) }))
+        .route("/broken", get(|| async { Body::from_stream(chunks(&["one"], true)) }))
+        .route("/gzip", get(|| async { ([("content-encoding", "gzip")], "text") }))
         .route("/empty", get(|| async { StatusCode::NO_CONTENT }))
 }
 
@@ -59,11 +47,7 @@ fn chunks(
     texts: &'static [&'static str],
     breaks: bool,
 ) -> impl futures_util::Stream<Item = Result<Bytes, &'static str>> {
-    let whole = stream::iter(
-        texts
-            .iter()
-            .map(|text| Ok(Bytes::from_static(text.as_bytes()))),
-    );
+    let whole = stream::iter(texts.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))));
     whole.chain(stream::iter(breaks.then_some(Err("upstream is gone"))))
 }
 
@@ -79,9 +63,7 @@ async fn ask(domain: &str, method: &str, path: &str, body: Option<(&str, bool)>)
     let mut context = Context::default();
     context.deadline = u64::try_from(NOW_SECOND + 60).unwrap() * 1000;
     let now = Timestamp::from_second(NOW_SECOND).unwrap();
-    answer(router(), LambdaEvent::new(payload, context), now)
-        .await
-        .unwrap()
+    answer(router(), LambdaEvent::new(payload, context), now).await.unwrap()
 }
 
 async fn ask_http_api(method: &str, path: &str, body: Option<(&str, bool)>) -> Value {
@@ -101,9 +83,7 @@ async fn ask_function_url(method: &str, path: &str) -> StreamResponse<Chunks> {
 
 async fn texts(chunks: Chunks) -> Vec<String> {
     let chunks: Vec<Result<Bytes, Infallible>> = chunks.collect().await;
-    let texts = chunks
-        .into_iter()
-        .map(|Ok(chunk)| String::from_utf8(chunk.to_vec()).unwrap());
+    let texts = chunks.into_iter().map(|Ok(chunk)| String::from_utf8(chunk.to_vec()).unwrap());
     texts.collect()
 }
 
@@ -124,19 +104,13 @@ async fn bytes_go_through_the_http_api_unchanged_both_ways() {
     let answer = ask_http_api("POST", "/echo", Some(("AAECgP8=", true))).await;
     assert_eq!(answer["body"], "AAECgP8=");
     assert_eq!(answer["isBase64Encoded"], true);
-    assert_eq!(
-        ask_http_api("GET", "/gzip", None).await["isBase64Encoded"],
-        true
-    );
+    assert_eq!(ask_http_api("GET", "/gzip", None).await["isBase64Encoded"], true);
 }
 
 #[tokio::test]
 async fn an_answer_without_a_body_is_empty_text() {
     let answer = ask_http_api("GET", "/empty", None).await;
-    assert_eq!(
-        (&answer["statusCode"], &answer["body"]),
-        (&json!(204), &json!(""))
-    );
+    assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(204), &json!("")));
     assert_eq!(answer["isBase64Encoded"], false);
 }
 
@@ -144,10 +118,7 @@ async fn an_answer_without_a_body_is_empty_text() {
 async fn a_malformed_event_is_answered_with_400_and_does_not_reach_the_router() {
     let answer = ask_http_api("POST", "/echo", Some(("***", true))).await;
     assert_eq!(answer["statusCode"], 400);
-    assert_eq!(
-        answer["headers"]["content-type"],
-        "application/problem+json"
-    );
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json");
     let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(problem["code"], "malformed_request");
     assert_eq!(problem["detail"], "the body is not valid base64");
@@ -158,10 +129,7 @@ async fn handlers_find_origin_and_deadline_in_the_extensions() {
     let answer = ask_http_api("GET", "/extensions", None).await;
     assert_eq!(answer["body"], format!("Buffered {}", NOW_SECOND + 60));
     let answer = ask_function_url("GET", "/extensions").await;
-    assert_eq!(
-        texts(answer.stream).await,
-        [format!("Streaming {}", NOW_SECOND + 60)]
-    );
+    assert_eq!(texts(answer.stream).await, [format!("Streaming {}", NOW_SECOND + 60)]);
 }
 
 #[tokio::test]

@@ -63,17 +63,10 @@ async fn every_vector_gets_the_vendors_verdict_with_the_key_configured_and_with_
 fn check_verdict(case: &Case, judged: Result<Claims, Refusal>) {
     let name = case.name.as_str();
     if let Some((_, refusal)) = STRICTER.iter().find(|(stricter, _)| *stricter == name) {
-        assert!(
-            case.clerk_backend_accepts,
-            "{name} is no difference any more"
-        );
+        assert!(case.clerk_backend_accepts, "{name} is no difference any more");
         return assert_eq!(judged, Err(*refusal), "{name}");
     }
-    assert_eq!(
-        judged.is_ok(),
-        case.clerk_backend_accepts,
-        "{name}: {judged:?}"
-    );
+    assert_eq!(judged.is_ok(), case.clerk_backend_accepts, "{name}: {judged:?}");
     match judged {
         Ok(claims) => assert_eq!(claims.impersonated, name == "impersonated_act", "{name}"),
         Err(refusal) => {
@@ -98,11 +91,7 @@ fn refusal_for(reason: &str) -> Refusal {
 
 #[tokio::test]
 async fn the_tokens_of_the_vendors_own_tests_get_its_verdicts() {
-    let Some(Vectors {
-        vendors_own: vectors,
-        ..
-    }) = read()
-    else {
+    let Some(Vectors { vendors_own: vectors, .. }) = read() else {
         return;
     };
     let settings = TokenSettings {
@@ -127,10 +116,7 @@ async fn the_tokens_of_the_vendors_own_tests_get_its_verdicts() {
 }
 
 /// The vectors; `None`, and said so, when nobody asked for them and they are not there.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told by its environment where they are"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment where they are")]
 fn read() -> Option<Vectors> {
     let asked_for = std::env::var_os("SALDO_FIXTURES");
     let folder = if let Some(folder) = &asked_for {
@@ -141,10 +127,7 @@ fn read() -> Option<Vectors> {
         crates.nth(3).unwrap().join("shared/fixtures")
     };
     if asked_for.is_none() && !folder.exists() {
-        eprintln!(
-            "SKIPPED: no vectors in {}; set SALDO_FIXTURES",
-            folder.display()
-        );
+        eprintln!("SKIPPED: no vectors in {}; set SALDO_FIXTURES", folder.display());
         return None;
     }
     let path = folder.join("clerk/jwt/vectors.json");

@@ -65,14 +65,7 @@ impl Program {
             Request::Cold(_) | Request::CheckThenDeduct(_) => Next::Read,
         };
         let expiry = bank.command(Action::Expire);
-        Self {
-            request,
-            expiry,
-            next,
-            read: None,
-            attempts: 0,
-            answer: None,
-        }
+        Self { request, expiry, next, read: None, attempts: 0, answer: None }
     }
 
     pub(crate) fn step(&mut self, table: &mut Table, now: Timestamp) {
@@ -103,10 +96,7 @@ impl Program {
                 let seen = self.read.take().unwrap().balance.available;
                 self.answer = Some(if seen < hold.amount {
                     let (required, available) = (hold.amount, seen);
-                    Answer::Refused(Rejection::InsufficientCredits {
-                        required,
-                        available,
-                    })
+                    Answer::Refused(Rejection::InsufficientCredits { required, available })
                 } else {
                     let left = seen.checked_sub(hold.amount).unwrap();
                     table.account.balance.available = left;
@@ -150,19 +140,12 @@ impl Program {
 
     fn run_expiry(&mut self, table: &mut Table, now: Timestamp) {
         self.attempts += 1;
-        assert!(
-            self.attempts <= 2 * ATTEMPTS_MAX,
-            "expiry has run and is still due"
-        );
+        assert!(self.attempts <= 2 * ATTEMPTS_MAX, "expiry has run and is still due");
         let read = self.read.take().unwrap();
         let change = decide(&read, &self.expiry, now).unwrap();
         let stale = !change.is_empty(&read)
             && table.commit(&self.expiry, read.balance.revision, &change) == Written::Stale;
-        self.next = if stale {
-            Next::ReadForExpiry
-        } else {
-            Next::Write
-        };
+        self.next = if stale { Next::ReadForExpiry } else { Next::Write };
     }
 
     fn commit(&mut self, table: &mut Table, command: &Command, now: Timestamp) {

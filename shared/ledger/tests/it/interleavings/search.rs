@@ -37,10 +37,8 @@ fn explore(
     }
     if interleavings == 0 {
         answers_are_true(table, programs);
-        let answers: Vec<_> = programs
-            .iter()
-            .filter_map(|program| program.answer.clone())
-            .collect();
+        let answers: Vec<_> =
+            programs.iter().filter_map(|program| program.answer.clone()).collect();
         at_the_end(table, &answers);
         return 1;
     }
@@ -54,11 +52,7 @@ fn books_are_whole(table: &Table, now: Timestamp) {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), table.journal.len(), "an entry was put twice");
-    assert_eq!(
-        table.account.balance.available,
-        accounted(table),
-        "credits came or went"
-    );
+    assert_eq!(table.account.balance.available, accounted(table), "credits came or went");
 }
 
 /// What is available as the sum of what happened: moved in and out, less what runs, less what
@@ -68,9 +62,7 @@ fn accounted(table: &Table) -> Credits {
     for entry in &table.journal {
         let part = match &entry.cause {
             Cause::Hold(_) => {
-                let EntryId::Own(id) = entry.id else {
-                    unreachable!("a hold has its own name")
-                };
+                let EntryId::Own(id) = entry.id else { unreachable!("a hold has its own name") };
                 let hold = ledger::HoldId(id);
                 table.cost(hold).map_or(entry.amount, Credits::negated)
             }
@@ -90,10 +82,7 @@ fn answers_are_true(table: &Table, programs: &[Program]) {
             (Request::Hold(hold) | Request::CheckThenDeduct(hold), answer) => {
                 let placed = table.find(hold.id.entry()).is_some();
                 let sent_twice = programs.iter().filter(|other| other.is_for(hold)).count() > 1;
-                assert!(
-                    placed == (*answer == Answer::Done) || sent_twice,
-                    "{answer:?}"
-                );
+                assert!(placed == (*answer == Answer::Done) || sent_twice, "{answer:?}");
             }
             (Request::End(hold, _), Answer::Costs(cost)) => {
                 assert!(table.ending(hold.id).is_some(), "ended without an outcome");
@@ -102,17 +91,11 @@ fn answers_are_true(table: &Table, programs: &[Program]) {
                 assert!(table.cost(hold.id) == told || table.late.contains(&hold.id));
             }
             (Request::End(hold, _), Answer::Refused(Rejection::HoldEnded { .. })) => {
-                assert!(
-                    table.ending(hold.id).is_some(),
-                    "refused, and nothing has ended it"
-                );
+                assert!(table.ending(hold.id).is_some(), "refused, and nothing has ended it");
             }
             (Request::Cold(command), Answer::Refused(rejection)) => {
                 let put = table.find(EntryId::Own(command.id));
-                assert_eq!(
-                    put, None,
-                    "refused with {rejection}, and yet there is its entry"
-                );
+                assert_eq!(put, None, "refused with {rejection}, and yet there is its entry");
             }
             // An end that came before its hold leaves it to the expiry job.
             (Request::End(..), Answer::Refused(Rejection::NoHold))

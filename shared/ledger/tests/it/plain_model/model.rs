@@ -38,11 +38,7 @@ impl Model {
         let placed = !self.frozen && self.available >= amount;
         if placed {
             self.available -= amount;
-            self.calls.push(Call {
-                held: amount,
-                end: End::Open,
-                refunded: 0,
-            });
+            self.calls.push(Call { held: amount, end: End::Open, refunded: 0 });
         }
         placed
     }

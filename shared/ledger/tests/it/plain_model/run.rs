@@ -73,11 +73,7 @@ impl Run {
     }
 
     fn wait(&mut self, minutes: i64) {
-        self.bank.now = self
-            .bank
-            .now
-            .checked_add(SignedDuration::from_mins(minutes))
-            .unwrap();
+        self.bank.now = self.bank.now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
         for call in 0..self.holds.len() {
             let overdue = self.holds[call].terms.expires_at <= self.bank.now;
             if overdue && self.model.calls[call].end == End::Open {
@@ -108,12 +104,7 @@ impl Run {
         let (ending, wanted) = match *hot {
             Hot::Settle(_, percent) => {
                 let charged = self.model.calls[call].held * percent / 100;
-                (
-                    Ending::Settled {
-                        charged: credits(charged),
-                    },
-                    End::Settled(charged),
-                )
+                (Ending::Settled { charged: credits(charged) }, End::Settled(charged))
             }
             Hot::Release(_) => (Ending::Released, End::Released),
             _ => (Ending::Expired, End::Expired),
@@ -201,35 +192,17 @@ impl Run {
 
     fn action(&mut self, cold: &Cold) -> Option<Action> {
         Some(match *cold {
-            Cold::Grant {
-                source,
-                amount,
-                hours,
-            } => {
+            Cold::Grant { source, amount, hours } => {
                 let life = hours.map(SignedDuration::from_hours);
                 let expires_at = life.map(|life| self.bank.now.checked_add(life).unwrap());
                 let (key, amount) = (None, credits(amount));
-                Action::Grant(Grant {
-                    key,
-                    source,
-                    amount,
-                    expires_at,
-                    note: None,
-                })
+                Action::Grant(Grant { key, source, amount, expires_at, note: None })
             }
-            Cold::Adjust(adjustment) => Action::Adjust {
-                adjustment,
-                reason: None,
-            },
+            Cold::Adjust(adjustment) => Action::Adjust { adjustment, reason: None },
             Cold::Refund(index, amount) => {
                 let hold = self.holds[index].id;
                 let cost = self.bank.table.cost(hold)?;
-                Action::Refund {
-                    hold,
-                    amount: credits(amount),
-                    cost,
-                    note: None,
-                }
+                Action::Refund { hold, amount: credits(amount), cost, note: None }
             }
             Cold::Reverse(index, amount) => {
                 let payment = &self.model.payments[index];
@@ -244,11 +217,7 @@ impl Run {
                     granted: credits(payment.granted),
                 };
                 let given = amount > 0;
-                if given {
-                    Action::Reinstate(reversal)
-                } else {
-                    Action::Clawback(reversal)
-                }
+                if given { Action::Reinstate(reversal) } else { Action::Clawback(reversal) }
             }
             Cold::Expire => Action::Expire,
             Cold::Freeze(true) => Action::Freeze(FreezeReason::Admin),
@@ -260,10 +229,7 @@ impl Run {
         match *cold {
             Cold::Grant { amount, hours, .. } => {
                 self.model.available += amount;
-                self.model.payments.push(Payment {
-                    granted: amount,
-                    taken: 0,
-                });
+                self.model.payments.push(Payment { granted: amount, taken: 0 });
                 self.payments.push(command.id);
                 self.may_expire += hours.map_or(0, |_| amount);
                 true
@@ -297,40 +263,23 @@ impl Run {
             Sent::End(call, ending) => self.bank.end(&self.holds[call], ending),
             Sent::Command(command) => self.bank.submit(&command),
         };
-        assert_eq!(
-            answer,
-            Ok(()),
-            "what went through once is answered the same"
-        );
-        assert_eq!(
-            self.bank.table, before,
-            "what went through once changes nothing more"
-        );
+        assert_eq!(answer, Ok(()), "what went through once is answered the same");
+        assert_eq!(self.bank.table, before, "what went through once changes nothing more");
     }
 
     /// What was forfeited since `before` must be all that was due then, or nothing. Returns what
     /// is still due.
     fn note_forfeits(&mut self, before: &Table) -> i64 {
         let new = &self.bank.table.journal[before.journal.len()..];
-        let expired = new
-            .iter()
-            .filter(|entry| entry.cause.kind() == Kind::Expiry);
-        let forfeited = -Credits::sum(expired.map(|entry| entry.amount))
-            .unwrap()
-            .get();
+        let expired = new.iter().filter(|entry| entry.cause.kind() == Kind::Expiry);
+        let forfeited = -Credits::sum(expired.map(|entry| entry.amount)).unwrap().get();
         let shown = before.account.view(self.bank.now).unwrap().available;
         let (_, unplaced) = derived(&before.account);
         let due = before.account.balance.available.get() - shown.get() + unplaced.get();
-        assert!(
-            forfeited == 0 || forfeited == due,
-            "{forfeited} forfeited, {due} due"
-        );
+        assert!(forfeited == 0 || forfeited == due, "{forfeited} forfeited, {due} due");
         self.forfeited += forfeited;
         self.model.available -= forfeited;
-        assert!(
-            self.forfeited <= self.may_expire,
-            "time took what never expires"
-        );
+        assert!(self.forfeited <= self.may_expire, "time took what never expires");
         due - forfeited
     }
 
@@ -338,16 +287,9 @@ impl Run {
         let account = &self.bank.table.account;
         let available = account.balance.available;
         assert_eq!(available.get(), self.model.available);
-        assert!(
-            available.get() >= 0 || self.model.may_owe,
-            "a debt out of nowhere"
-        );
+        assert!(available.get() >= 0 || self.model.may_owe, "a debt out of nowhere");
         assert_eq!(self.bank.table.violations(self.bank.now), []);
-        assert_eq!(
-            left(&account.buckets),
-            account.marked_balance.or_zero(),
-            "as marked"
-        );
+        assert_eq!(left(&account.buckets), account.marked_balance.or_zero(), "as marked");
         let (buckets, unplaced) = derived(account);
         let sum = left(&buckets).checked_add(unplaced).unwrap();
         assert_eq!(sum, available.or_zero(), "as derived");
@@ -358,38 +300,20 @@ impl Run {
         assert_eq!(sum, shown.available.or_zero(), "as shown");
         let expire = Bank::clone(&self.bank).command(Action::Expire);
         let after = decide(account, &expire, self.bank.now).unwrap().after;
-        assert_eq!(
-            left(&after.buckets),
-            after.balance.available.or_zero(),
-            "after expiry"
-        );
-        assert_eq!(
-            after.balance.available.get(),
-            shown.available.get() - unplaced.get()
-        );
-        assert!(
-            !after.balance.expiry_due(self.bank.now),
-            "due expiries are applied"
-        );
+        assert_eq!(left(&after.buckets), after.balance.available.or_zero(), "after expiry");
+        assert_eq!(after.balance.available.get(), shown.available.get() - unplaced.get());
+        assert!(!after.balance.expiry_due(self.bank.now), "due expiries are applied");
     }
 }
 
 fn derived(account: &Account) -> (Vec<Bucket>, Credits) {
-    bucket::derive(
-        &account.buckets,
-        account.marked_balance,
-        account.balance.available,
-    )
-    .unwrap()
+    bucket::derive(&account.buckets, account.marked_balance, account.balance.available).unwrap()
 }
 
 /// The sum of what is left, each within what was granted.
 fn left(buckets: &[Bucket]) -> Credits {
     for bucket in buckets {
-        assert!(
-            !bucket.left.is_negative() && bucket.left <= bucket.granted,
-            "{bucket:?}"
-        );
+        assert!(!bucket.left.is_negative() && bucket.left <= bucket.granted, "{bucket:?}");
     }
     Credits::sum(buckets.iter().map(|bucket| bucket.left)).unwrap()
 }

@@ -58,23 +58,12 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
 /// As [`any_step`], but nothing ever granted expires.
 pub(crate) fn pack_step() -> impl Strategy<Value = Step> {
     let source = Source::Pack;
-    let pack = (1..20_i64).prop_map(move |amount| Cold::Grant {
-        source,
-        amount,
-        hours: None,
-    });
+    let pack = (1..20_i64).prop_map(move |amount| Cold::Grant { source, amount, hours: None });
     step(prop_oneof![5 => pack, 5 => any_other_cold()])
 }
 
 fn step(cold: impl Strategy<Value = Cold> + Clone + 'static) -> impl Strategy<Value = Step> {
-    let minutes = prop_oneof![
-        Just(0),
-        Just(5),
-        Just(19),
-        Just(61),
-        Just(1_500),
-        Just(10_081)
-    ];
+    let minutes = prop_oneof![Just(0), Just(5), Just(19), Just(61), Just(1_500), Just(10_081)];
     prop_oneof![
         8 => hot().prop_map(Step::Hot),
         5 => cold.clone().prop_map(Step::Cold),

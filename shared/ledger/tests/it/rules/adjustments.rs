@@ -35,9 +35,9 @@ fn a_balance_is_moved_by_a_number_but_not_below_zero() {
         "
         pack 10            | adjust by 5   | 15 = adjustment 5/5 + pack 10/10; entries: adjustment 5
         pack 10            | adjust by -10 | 0 = pack 0/10; entries: adjustment -10
-        pack 10            | adjust by -11 | refused: 11 credits are needed and 10 are available; 10 = pack 10/10
+        pack 10            | adjust by -11 | refused: credits short: 11 needed and 10 available; 10 = pack 10/10
         pack 10            | adjust by 0   | 10 = pack 10/10; entries: none
-                           | adjust by -1  | refused: 1 credits are needed and 0 are available
+                           | adjust by -1  | refused: credits short: 1 needed and 0 available
         pack 10            | adjust by 1_000_000_000_000 | refused: amount is outside the limit of 1000000000000 credits
         pack 10, adjust by 5 | adjust by 5 | 20 = adjustment 10/10 + pack 10/10
         pack 10, adjust by 5 | again       | 15 = adjustment 5/5 + pack 10/10; entries: none
@@ -67,7 +67,7 @@ fn an_adjustment_pays_a_debt_first() {
         pack 9 as p, hold 9 as a, settle a at 9, claw back 9 of p | adjust by 10 | 1 = adjustment 1/10 + pack 0/0
         pack 9 as p, hold 9 as a, settle a at 9, claw back 9 of p | adjust to 0  | 0 = adjustment 0/9 + pack 0/0; entries: adjustment 9
         pack 9 as p, hold 9 as a, settle a at 9, claw back 9 of p | adjust to 5  | 5 = adjustment 5/14 + pack 0/0; entries: adjustment 14
-        pack 9 as p, hold 9 as a, settle a at 9, claw back 9 of p | adjust by -1 | refused: 1 credits are needed and -9 are available
+        pack 9 as p, hold 9 as a, settle a at 9, claw back 9 of p | adjust by -1 | refused: credits short: 1 needed and -9 available
         ",
     );
 }
@@ -78,22 +78,11 @@ fn an_adjustment_pays_a_debt_first() {
 fn only_a_movement_computed_from_the_balance_waits_for_it() {
     let mut bank = Bank::opened();
     let grant = |amount, days: i64| {
-        let expires_at = DAY_ZERO
-            .checked_add(SignedDuration::from_hours(24 * days))
-            .ok();
+        let expires_at = DAY_ZERO.checked_add(SignedDuration::from_hours(24 * days)).ok();
         let (key, source, note) = (None, ledger::bucket::Source::Manual, None);
-        Action::Grant(Grant {
-            key,
-            source,
-            amount: credits(amount),
-            expires_at,
-            note,
-        })
+        Action::Grant(Grant { key, source, amount: credits(amount), expires_at, note })
     };
-    let adjust = |adjustment| Action::Adjust {
-        adjustment,
-        reason: None,
-    };
+    let adjust = |adjustment| Action::Adjust { adjustment, reason: None };
     let first = bank.command(grant(10, 1));
     bank.submit(&first).unwrap();
     let ten = Condition::Exactly(credits(10));
@@ -101,19 +90,13 @@ fn only_a_movement_computed_from_the_balance_waits_for_it() {
         // action, condition, condition once the bucket of 10 has expired
         (grant(5, 9), Condition::None, ten),
         (adjust(Adjustment::By(credits(5))), Condition::None, ten),
-        (
-            adjust(Adjustment::By(credits(-5))),
-            Condition::AtLeast(credits(5)),
-            ten,
-        ),
+        (adjust(Adjustment::By(credits(-5))), Condition::AtLeast(credits(5)), ten),
         (adjust(Adjustment::ByAtMost(credits(-5))), ten, ten),
         (adjust(Adjustment::To(credits(5))), ten, ten),
         (adjust(Adjustment::To(Credits::ZERO)), ten, ten),
         (Action::Expire, Condition::None, ten),
     ];
-    let after = DAY_ZERO
-        .checked_add(SignedDuration::from_hours(24))
-        .unwrap();
+    let after = DAY_ZERO.checked_add(SignedDuration::from_hours(24)).unwrap();
     let pack = bank.command(Action::Grant(Grant {
         key: None,
         source: ledger::bucket::Source::Pack,

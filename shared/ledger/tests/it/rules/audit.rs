@@ -16,11 +16,7 @@ fn check(story: &str, tamper: impl Fn(&mut Table), expected: &[&str]) {
         told.tell(step).unwrap();
     }
     let bank = &mut told.bank;
-    assert_eq!(
-        bank.table.violations(bank.now),
-        [],
-        "before it was tampered with"
-    );
+    assert_eq!(bank.table.violations(bank.now), [], "before it was tampered with");
     tamper(&mut bank.table);
     let found: Vec<_> = bank
         .table
@@ -34,16 +30,9 @@ fn check(story: &str, tamper: impl Fn(&mut Table), expected: &[&str]) {
 /// ULIDs are left out.
 fn without_names(text: &str) -> String {
     let is_name = |word: &&str| {
-        word.trim_matches('`')
-            .chars()
-            .take(26)
-            .all(char::is_alphanumeric)
-            && word.len() >= 26
+        word.trim_matches('`').chars().take(26).all(char::is_alphanumeric) && word.len() >= 26
     };
-    text.split(' ')
-        .filter(|word| !is_name(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.split(' ').filter(|word| !is_name(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Moves the entry at `index` by `by`, and the balance with it, so that the sum is right.
@@ -68,11 +57,7 @@ fn the_balance_is_the_sum_of_the_entries() {
         |table| table.account.balance.available = credits(7),
         &["the balance is 7 and its entries sum to 6"],
     );
-    check(
-        "pack 10, hold 0 as a",
-        |table| drop(doubled(table, 1)),
-        &["entry is there twice"],
-    );
+    check("pack 10, hold 0 as a", |table| drop(doubled(table, 1)), &["entry is there twice"]);
 }
 
 #[test]
@@ -104,13 +89,8 @@ fn a_hold_may_be_open_for_two_minutes_past_its_expiry() {
         story.tell(step).unwrap();
     }
     let found = story.bank.table.violations(story.bank.now);
-    let [violation] = &found[..] else {
-        unreachable!("{found:?}")
-    };
-    assert_eq!(
-        without_names(&violation.to_string()),
-        "hold is open past its expiry"
-    );
+    let [violation] = &found[..] else { unreachable!("{found:?}") };
+    assert_eq!(without_names(&violation.to_string()), "hold is open past its expiry");
 }
 
 #[test]
@@ -186,22 +166,10 @@ fn every_kind_moves_credits_the_way_it_can() {
         }
     };
     check("pack 50, pack 5", turned(1), &[wrong]);
-    check(
-        "plan 5 until 1d, pack 50, wait 1d, run expiry",
-        turned(2),
-        &[wrong],
-    );
+    check("plan 5 until 1d, pack 50, wait 1d, run expiry", turned(2), &[wrong]);
     check("pack 50 as p, claw back 5 of p", turned(1), &[wrong]);
-    check(
-        "pack 50 as p, claw back 5 of p, reinstate 5 of p",
-        turned(2),
-        &[wrong],
-    );
-    check(
-        "pack 50, hold 5 as a, settle a at 5, refund 5 of a",
-        turned(3),
-        &[wrong],
-    );
+    check("pack 50 as p, claw back 5 of p, reinstate 5 of p", turned(2), &[wrong]);
+    check("pack 50, hold 5 as a, settle a at 5, refund 5 of a", turned(3), &[wrong]);
     check(
         "pack 50, adjust by 5",
         |table| {

@@ -65,7 +65,7 @@ fn what_comes_back_fills_the_buckets_in_reverse_up_to_what_they_were_granted() {
 fn a_debt_is_in_no_bucket() {
     check(
         "
-        pack 10 as p, hold 10 as a, settle a at 5, claw back 10 of p             | hold 0 as b  | refused: 0 credits are needed and -5 are available; -5 = pack 0/0
+        pack 10 as p, hold 10 as a, settle a at 5, claw back 10 of p             | hold 0 as b  | refused: credits short: 0 needed and -5 available; -5 = pack 0/0
         pack 10, hold 10 as a, expire a, hold 10 as b, settle a at 9, freeze admin | release b  | 1 = pack 1/10
         ",
     );
@@ -116,7 +116,7 @@ fn using_up_packs_never_stands_in_the_way_of_the_next() {
         "
         50 packs of 1                                    | pack 1      | refused: the account has 50 buckets of credits, the most it may have
         50 packs of 1, hold 50 as a, settle a at 50      | pack 7      | 7 = restored 0/50 + pack 7/7
-        49 packs of 1, hold 49 as a, settle a at 49, wait 25h, pack 7, 9 packs of 1 | hold 17 as b | refused: 17 credits are needed and 16 are available
+        49 packs of 1, hold 49 as a, settle a at 49, wait 25h, pack 7, 9 packs of 1 | hold 17 as b | refused: credits short: 17 needed and 16 available
         ",
     );
 }
@@ -133,10 +133,7 @@ fn bucket(id: u128, left: i64, granted: i64, expires_at: Option<Timestamp>) -> B
 }
 
 fn lefts(buckets: &[Bucket]) -> Vec<(u128, i64)> {
-    buckets
-        .iter()
-        .map(|bucket| (bucket.id.into(), bucket.left.get()))
-        .collect()
+    buckets.iter().map(|bucket| (bucket.id.into(), bucket.left.get())).collect()
 }
 
 #[test]
@@ -146,32 +143,15 @@ fn buckets_burn_by_expiry_then_priority_then_age() {
         bucket(1, 5, 5, None),
         bucket(4, 5, 5, soon),
         bucket(3, 5, 5, soon),
-        Bucket {
-            priority: 0,
-            ..bucket(9, 5, 5, soon)
-        },
-        Bucket {
-            priority: 0,
-            ..bucket(8, 5, 5, None)
-        },
+        Bucket { priority: 0, ..bucket(9, 5, 5, soon) },
+        Bucket { priority: 0, ..bucket(8, 5, 5, None) },
     ];
     assert_eq!(bucket::burn(&mut buckets, credits(12)), Ok(Credits::ZERO));
     assert_eq!(lefts(&buckets), [(9, 0), (3, 0), (4, 3), (8, 5), (1, 5)]);
-    assert_eq!(
-        bucket::burn(&mut buckets, credits(20)),
-        Ok(credits(7)),
-        "what was not there"
-    );
-    assert_eq!(
-        bucket::put_back(&mut buckets, credits(11)),
-        Ok(Credits::ZERO)
-    );
+    assert_eq!(bucket::burn(&mut buckets, credits(20)), Ok(credits(7)), "what was not there");
+    assert_eq!(bucket::put_back(&mut buckets, credits(11)), Ok(Credits::ZERO));
     assert_eq!(lefts(&buckets), [(9, 0), (3, 0), (4, 1), (8, 5), (1, 5)]);
-    assert_eq!(
-        bucket::put_back(&mut buckets, credits(20)),
-        Ok(credits(6)),
-        "what found no room"
-    );
+    assert_eq!(bucket::put_back(&mut buckets, credits(20)), Ok(credits(6)), "what found no room");
 }
 
 #[test]
@@ -183,39 +163,12 @@ fn an_expired_bucket_leaves_room_for_what_was_used_of_it_for_a_week() {
     let used = bucket(1, 4, 10, Some(expiry));
     let place = bucket::restored(&used, expiry).unwrap();
     assert_eq!((place.granted, place.left), (credits(6), Credits::ZERO));
-    assert_eq!(
-        (place.source, place.expires_at),
-        (Source::Restored, Some(week_over))
-    );
-    assert_eq!(
-        bucket::restored(&used, just_in_time),
-        Some(place.clone()),
-        "a late job"
-    );
-    assert_eq!(
-        bucket::restored(&used, week_over),
-        None,
-        "a job later than the week"
-    );
-    assert_eq!(
-        bucket::restored(&place, week_over),
-        None,
-        "a restored place has no successor"
-    );
-    assert_eq!(
-        bucket::restored(&bucket(1, 10, 10, Some(expiry)), expiry),
-        None,
-        "not used"
-    );
-    assert_eq!(
-        bucket::restored(&bucket(1, 0, 10, None), expiry),
-        None,
-        "never expires"
-    );
+    assert_eq!((place.source, place.expires_at), (Source::Restored, Some(week_over)));
+    assert_eq!(bucket::restored(&used, just_in_time), Some(place.clone()), "a late job");
+    assert_eq!(bucket::restored(&used, week_over), None, "a job later than the week");
+    assert_eq!(bucket::restored(&place, week_over), None, "a restored place has no successor");
+    assert_eq!(bucket::restored(&bucket(1, 10, 10, Some(expiry)), expiry), None, "not used");
+    assert_eq!(bucket::restored(&bucket(1, 0, 10, None), expiry), None, "never expires");
     let last = bucket(1, 0, 10, Some(Timestamp::MAX));
-    assert_eq!(
-        bucket::restored(&last, Timestamp::MAX),
-        None,
-        "the end of time"
-    );
+    assert_eq!(bucket::restored(&last, Timestamp::MAX), None, "the end of time");
 }

@@ -84,7 +84,7 @@ fn every_command_applies_the_expiries_that_are_due_first() {
         plan 10 until 1d, wait 1d                  | freeze dispute | 0 = nothing; entries: expiry of plan -10; frozen: dispute
         plan 10 until 1d, freeze admin, wait 1d    | unfreeze admin | 0 = nothing; entries: expiry of plan -10; frozen: no
         plan 10 until 1d, pack 5, wait 1d          | adjust to 7    | 7 = adjustment 2/2 + pack 5/5; entries: expiry of plan -10, adjustment 2
-        plan 10 until 1d, pack 5, wait 1d          | adjust by -6   | refused: 6 credits are needed and 5 are available; 15 = plan 10/10 until 1d + pack 5/5; entries: none
+        plan 10 until 1d, pack 5, wait 1d          | adjust by -6   | refused: credits short: 6 needed and 5 available; 15 = plan 10/10 until 1d + pack 5/5; entries: none
         plan 10 until 1d, pack 5, wait 1d          | adjust by at most -6 | 0 = pack 0/5; entries: expiry of plan -10, adjustment -5
         plan 10 until 1d, pack 5 as p, wait 1d     | claw back 5 of p | 0 = pack 0/0; entries: expiry of plan -10, clawback -5
         plan 10 until 1d, hold 4 as a, settle a at 4, wait 1d | refund 3 of a | 3 = restored 3/4 until 8d; entries: expiry of plan -6, refund 3

@@ -9,10 +9,7 @@ use ledger::{
 fn an_unknown_kind_is_an_error_never_a_zero() {
     for text in ["", "Hold", "holds", "transfer", "hold ", "topup"] {
         let error = text.parse::<Kind>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("entry kind `{text}` is not known")
-        );
+        assert_eq!(error.to_string(), format!("entry kind `{text}` is not known"));
     }
 }
 
@@ -43,21 +40,13 @@ fn an_unknown_source_is_an_error() {
     }
     for text in ["", "Pack", "bonus"] {
         let error = text.parse::<Source>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("bucket source `{text}` is not known")
-        );
+        assert_eq!(error.to_string(), format!("bucket source `{text}` is not known"));
     }
 }
 
 #[test]
 fn an_actor_says_who_and_in_what_role() {
-    for text in [
-        "user:user_1",
-        "admin:user_2",
-        "system:expire-holds",
-        "system:a:b",
-    ] {
+    for text in ["user:user_1", "admin:user_2", "system:expire-holds", "system:a:b"] {
         assert_eq!(text.parse::<Actor>().unwrap().to_string(), text);
     }
     for text in ["", "user", "root:x", "User:x"] {

@@ -9,10 +9,7 @@ fn an_account_is_a_user_or_an_organization() {
     let longest = format!("user_{}", "a".repeat(59));
     for text in ["user_1", "org_2aB", "user_a_b", longest.as_str()] {
         let id = AccountId::parse(text).unwrap();
-        assert_eq!(
-            (id.as_str(), id.is_user()),
-            (text, text.starts_with("user_"))
-        );
+        assert_eq!((id.as_str(), id.is_user()), (text, text.starts_with("user_")));
         assert_eq!(id.to_string().parse(), Ok(id));
     }
     let too_long = format!("user_{}", "a".repeat(60));
@@ -45,10 +42,7 @@ fn an_entry_has_one_spelling() {
     let outcome = format!("{ulid}.outcome");
     assert_eq!(ulid.parse(), Ok(hold.entry()));
     assert_eq!(outcome.parse(), Ok(hold.outcome()));
-    assert_eq!(
-        (hold.entry().to_string(), hold.outcome().to_string()),
-        (ulid.into(), outcome)
-    );
+    assert_eq!((hold.entry().to_string(), hold.outcome().to_string()), (ulid.into(), outcome));
     let misspelt = [
         "",
         "01ARZ3NDEKTSV4RRFFQ69G5FA",
@@ -79,10 +73,7 @@ fn an_amount_is_within_a_million_million_either_way() {
         assert_eq!(Credits::new(value), Err(AmountTooLarge));
         assert_eq!(Credits::try_from(value), Err(AmountTooLarge));
     }
-    assert_eq!(
-        AmountTooLarge.to_string(),
-        "amount is outside the limit of 1000000000000 credits"
-    );
+    assert_eq!(AmountTooLarge.to_string(), "amount is outside the limit of 1000000000000 credits");
 }
 
 #[test]
@@ -93,17 +84,11 @@ fn sums_and_differences_leave_the_bounds_as_an_error_only() {
     assert_eq!(most.checked_sub(one), Ok(credits(999_999_999_999)));
     assert_eq!(most.checked_add(most.negated()), Ok(Credits::ZERO));
     assert_eq!(most.checked_sub(most.negated()), Err(AmountTooLarge));
-    assert_eq!(
-        Credits::sum([most, one, one.negated()]),
-        Err(AmountTooLarge)
-    );
+    assert_eq!(Credits::sum([most, one, one.negated()]), Err(AmountTooLarge));
     assert_eq!(Credits::sum([most, one.negated(), one]), Ok(most));
     assert_eq!(Credits::sum([]), Ok(Credits::ZERO));
     assert_eq!(most.negated().negated(), most);
-    assert_eq!(
-        (credits(-3).or_zero(), credits(3).or_zero()),
-        (Credits::ZERO, credits(3))
-    );
+    assert_eq!((credits(-3).or_zero(), credits(3).or_zero()), (Credits::ZERO, credits(3)));
 }
 
 #[test]
@@ -111,10 +96,7 @@ fn credits_are_free_only_where_a_setting_says_so() {
     let rows = [
         ("0 false no off OFF False nO", Mode::Off),
         ("shadow Shadow SHADOW", Mode::Shadow),
-        (
-            "1 true yes on enforce 2 of offf shadows disabled null -1 0.0 00",
-            Mode::Enforce,
-        ),
+        ("1 true yes on enforce 2 of offf shadows disabled null -1 0.0 00", Mode::Enforce),
     ];
     for (texts, mode) in rows {
         for text in texts.split(' ') {
