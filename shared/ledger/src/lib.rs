@@ -2,7 +2,7 @@
 //!
 //! This crate is pure. It knows no clock, no table, no network: time and ids come in as arguments,
 //! and what comes out is a decision (a [`Change`](change::Change) to commit, or a
-//! [`Rejection`](rejection::Rejection) that says why not). `ledger-dynamodb` commits decisions and
+//! [`Rejection`] that says why not). `ledger-dynamodb` commits decisions and
 //! nothing else writes.
 //!
 //! Two paths share the rules. *Hot* movements (hold, outcome, late charge) are decided by the
