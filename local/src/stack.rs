@@ -29,6 +29,17 @@ mod tests;
 /// The stage, part of every parameter name.
 pub const STAGE: &str = "local";
 
+/// Settings that an operator puts while it runs and that the template therefore leaves out; each
+/// has a default in the code.
+pub const LIVE_SETTINGS: [&str; 6] = [
+    "CREDITS_ENABLED",
+    "SIGNUP_CREDITS",
+    "LOW_BALANCE",
+    "HOLD_SECONDS",
+    "CLERK_JWT_KEY",
+    "CLERK_JWKS_URL",
+];
+
 /// Puts something between the functions and the database: it is given the database's address and
 /// returns the URL that the functions shall use.
 pub type Front = Box<dyn FnOnce(SocketAddr) -> BoxFuture<'static, io::Result<String>> + Send>;
@@ -106,6 +117,14 @@ pub enum StackError {
     /// A required setting has no value.
     #[error("the setting `{0}` has no value: give it one with --set {0}=VALUE")]
     NoValue(String),
+    /// No function reads a setting of that name.
+    #[error("there is no setting `{name}`; there are {known}")]
+    NoSetting {
+        /// The name given.
+        name: String,
+        /// All that there are.
+        known: String,
+    },
     /// An option names a function that the template does not have.
     #[error("template.yaml has no function `{0}`")]
     NoFunction(String),
@@ -181,6 +200,18 @@ impl Stack {
     /// Path under which settings have their names, such as `/saldo/local/settings`.
     pub fn settings_path() -> String {
         format!("/saldo/{STAGE}/settings")
+    }
+
+    /// Whether a setting of that name is read by any function of `template`.
+    pub fn check_setting(template: &Template, name: &str) -> Result<(), StackError> {
+        let prefix = format!("{}/", Self::settings_path());
+        let declared = template.parameters.iter();
+        let declared = declared.filter_map(|parameter| parameter.name.strip_prefix(&prefix));
+        let known: Vec<&str> = LIVE_SETTINGS.into_iter().chain(declared).collect();
+        if known.contains(&name) {
+            return Ok(());
+        }
+        Err(StackError::NoSetting { name: name.to_owned(), known: known.join(", ") })
     }
 
     /// Changes a setting (`CREDITS_ENABLED`), as an operator would; functions read it within 60 s.

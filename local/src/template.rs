@@ -10,6 +10,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::stack::STAGE;
+
 pub use self::function::{Cors, Function, FunctionUrl, InvokeMode};
 pub use self::queue::{Queue, Redrive};
 pub use self::table::{Key, SecondaryIndex, Table};
@@ -40,6 +42,17 @@ pub struct Deployment {
     pub aws_url: String,
     /// Values of template parameters; the others have their defaults.
     pub parameters: BTreeMap<String, String>,
+}
+
+impl Deployment {
+    /// A deployment to this machine, whose queues are at `aws_url`.
+    pub fn local(aws_url: &str) -> Self {
+        Self {
+            stack_name: format!("saldo-{STAGE}"),
+            aws_url: aws_url.to_owned(),
+            parameters: BTreeMap::from([("Stage".to_owned(), STAGE.to_owned())]),
+        }
+    }
 }
 
 /// The template with every reference resolved.

@@ -72,6 +72,27 @@ async fn the_same_command_again_is_done_once_even_if_it_could_not_be_done_twice(
 }
 
 #[tokio::test]
+async fn the_same_command_in_two_processes_at_once_is_done_once_and_answered_twice() {
+    for _ in 0..20 {
+        let books = Harness::start().await;
+        let user = account("user_1");
+        books.open(&user, 30).await;
+        let by = Adjustment::By(credits(-20));
+        let action = Action::Adjust { adjustment: by, reason: None };
+        let command = Command { id: ulid(), actor: admin(), action };
+        let (one, two) = (crate::harness::now(), crate::harness::later(1));
+        let (left, right) = tokio::join!(
+            books.store.submit(&user, &command, one),
+            books.store.submit(&user, &command, two),
+        );
+        let (left, right) = (left.unwrap(), right.unwrap());
+        assert_ne!(left.replayed, right.replayed);
+        assert_eq!(left.entry, right.entry);
+        assert_eq!(books.available(&user).await, 10);
+    }
+}
+
+#[tokio::test]
 async fn an_adjustment_is_not_lost_under_concurrent_use_and_says_what_moved() {
     let books = Harness::start().await;
     let user = account("user_1");

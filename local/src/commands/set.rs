@@ -1,11 +1,15 @@
 //! `local set`: changes a setting of the running stack, as an operator would in SSM.
 
 use super::state::Place;
-use super::{CommandError, env_file, say};
+use aws_sdk_ssm::types::ParameterType;
+
+use super::{CommandError, env_file, say, template_path};
 use crate::stack::Stack;
-use crate::template::REGION;
+use crate::template::{Deployment, REGION, Template};
 
 pub(super) async fn run(place: &Place, name: &str, value: &str) -> Result<(), CommandError> {
+    let template = Template::load(&template_path(&place.root), &Deployment::local(""))?;
+    Stack::check_setting(&template, name)?;
     let variables = env_file::read(&place.env_file())?;
     let endpoint = variables.get("AWS_ENDPOINT_URL").cloned();
     let startup = startup::Startup::from_vars(move |variable| match variable {
@@ -18,6 +22,7 @@ pub(super) async fn run(place: &Place, name: &str, value: &str) -> Result<(), Co
         .put_parameter()
         .name(&full_name)
         .value(value)
+        .r#type(ParameterType::String)
         .overwrite(true)
         .send()
         .await

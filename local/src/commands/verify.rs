@@ -1,7 +1,5 @@
 //! `local verify`: checks the books of all accounts, or of one.
 
-use std::collections::BTreeMap;
-
 use ledger::AccountId;
 use ledger_dynamodb::{LedgerStore, Report, TableNames};
 
@@ -11,16 +9,10 @@ use super::{CommandError, env_file, say, template_path};
 use crate::dynamodb::{self, Storage};
 use crate::listener::Servers;
 use crate::machine;
-use crate::stack::STAGE;
 use crate::template::{Deployment, Template};
 
 pub(super) async fn run(place: &Place, account: Option<&str>) -> Result<(), CommandError> {
-    let deployment = Deployment {
-        stack_name: format!("saldo-{STAGE}"),
-        aws_url: String::new(),
-        parameters: BTreeMap::from([("Stage".to_owned(), STAGE.to_owned())]),
-    };
-    let template = Template::load(&template_path(&place.root), &deployment)?;
+    let template = Template::load(&template_path(&place.root), &Deployment::local(""))?;
     let mut servers = Servers::new();
     // Whoever has the claim has the database file; while a stack runs, it is asked instead.
     let claim = place.claim();

@@ -66,12 +66,7 @@ pub(super) async fn start(options: Options) -> Result<Stack, StackError> {
 }
 
 fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
-    let deployment = Deployment {
-        stack_name: format!("saldo-{STAGE}"),
-        aws_url: aws_url.to_owned(),
-        parameters: BTreeMap::from([("Stage".to_owned(), STAGE.to_owned())]),
-    };
-    let mut template = Template::load(&options.template, &deployment)?;
+    let mut template = Template::load(&options.template, &Deployment::local(aws_url))?;
     for (name, timeout) in &options.timeouts {
         let function = template.functions.iter_mut().find(|function| function.name == *name);
         let function = function.ok_or_else(|| StackError::NoFunction(name.clone()))?;
@@ -135,6 +130,7 @@ async fn put_parameters(
         .map(|parameter| (parameter.name.clone(), parameter.value.clone()))
         .collect();
     for (name, value) in &options.settings {
+        Stack::check_setting(template, name)?;
         settings.insert(format!("{}/{name}", Stack::settings_path()), value.clone());
     }
     for (name, value) in settings {

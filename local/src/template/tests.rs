@@ -69,17 +69,16 @@ fn both_queues_give_up_after_five_receives() {
 }
 
 #[test]
-fn settings_are_constants_or_come_from_parameters() {
+fn settings_known_at_deployment_come_from_parameters_and_no_other_is_declared() {
     let template = real();
     let value = |name: &str| {
         let name = format!("/saldo/local/settings/{name}");
         let found = template.parameters.iter().find(|parameter| parameter.name == name);
         found.map(|parameter| parameter.value.as_str())
     };
-    assert_eq!(value("CREDITS_ENABLED"), Some("1"));
-    assert_eq!(value("SIGNUP_CREDITS"), Some("0"));
-    assert_eq!(value("LOW_BALANCE"), Some("10"));
-    assert_eq!(value("HOLD_SECONDS"), Some("1200"));
+    for live in crate::stack::LIVE_SETTINGS {
+        assert_eq!(value(live), None, "a stack update would write {live} again");
+    }
     assert_eq!(value("PROVIDER_BASE_URL"), Some("https://api.openai.com/v1"));
     assert_eq!(value("PROVIDER_MODELS"), Some("*"));
     assert_eq!(value("CLERK_ISSUER"), Some("https://clerk.example"));

@@ -66,7 +66,9 @@ impl LedgerStore {
             if change.is_empty(&before.account) {
                 return Ok(Receipt { entry: None, account: before.account, replayed: false });
             }
-            let token = format!("{}-{}", command.id, attempts.made());
+            // A new name for every attempt: its bytes are of the state just read, and two
+            // processes may be at the same command. The command's entry is what makes it once.
+            let token = format!("{:032x}", fastrand::u128(..));
             let items = self.change_items(&before.account, &change)?;
             let taken_at = change.taken.is_some().then_some(items.len().saturating_sub(1));
             let request = self.transaction(items, token);
@@ -84,9 +86,11 @@ impl LedgerStore {
                 }
             };
             if !attempts.again(why).await {
-                return Err(match why {
-                    Again::Conflict => Rejection::Busy.into(),
-                    Again::Transient => retry::exhausted(attempts.made()),
+                // Conflicts alone mean that nothing was applied; a lost answer means "not known".
+                return Err(if attempts.only_conflicts() {
+                    Rejection::Busy.into()
+                } else {
+                    retry::exhausted(attempts.made())
                 });
             }
         }

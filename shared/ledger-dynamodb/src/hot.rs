@@ -36,7 +36,7 @@ pub struct End {
     /// Who ends it.
     pub actor: Actor,
     /// A fresh ULID for this request, kept over its retries: it names a late charge, should the
-    /// hold have expired, and any expiries that must run on the way.
+    /// hold have expired.
     pub id: Ulid,
 }
 
@@ -170,7 +170,7 @@ impl LedgerStore {
                     if failed(&reasons, 2) {
                         return Err(Rejection::NoHold.into());
                     }
-                    self.expire_due(&hold.account, end.id, end.at).await?;
+                    self.expire_due(&hold.account, end.at).await?;
                     Again::Conflict
                 }
             };
@@ -197,7 +197,7 @@ impl LedgerStore {
         let balance = item::account::read_balance(found).map_err(corrupt(&hold.account))?;
         match balance.obstacle(hold.amount, hold.at) {
             Some(Obstacle::Refused(rejection)) => Err(rejection.into()),
-            Some(Obstacle::ExpiryDue) => self.expire_due(&hold.account, hold.id.0, hold.at).await,
+            Some(Obstacle::ExpiryDue) => self.expire_due(&hold.account, hold.at).await,
             None => Ok(()),
         }
     }
@@ -214,16 +214,19 @@ impl LedgerStore {
         self.submit(account, &command, now).await.map(drop)
     }
 
-    /// Applies due expiries, which nothing but time caused.
+    /// Applies due expiries, which nothing but time caused, so that the caller can try again. An
+    /// account too busy for it is no error here: the caller's next attempt finds out how it is.
     pub(crate) async fn expire_due(
         &self,
         account: &AccountId,
-        id: Ulid,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let actor = Actor::System("expiry".to_owned());
-        let command = Command { id, actor, action: Action::Expire };
-        self.submit(account, &command, now).await.map(drop)
+        let command = Command { id: fresh_ulid(now), actor, action: Action::Expire };
+        match self.submit(account, &command, now).await {
+            Ok(_) | Err(StoreError::Rejected(Rejection::Busy)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn take_for(&self, hold: &Hold) -> Result<Update, StoreError> {
@@ -298,4 +301,11 @@ fn read_ending(account: &AccountId, found: &Item) -> Result<Ending, StoreError> 
 fn before(id: Ulid) -> Ulid {
     const CLEAR: u128 = 1_000;
     Ulid::from(u128::from(id).wrapping_sub(CLEAR))
+}
+
+/// A name for expiries run on the way. What makes an expiry happen once is the revision, not its
+/// name; a name only has to be nobody else's.
+fn fresh_ulid(now: Timestamp) -> Ulid {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Ulid::from_parts(millis, fastrand::u128(..))
 }

@@ -53,7 +53,7 @@ impl LedgerStore {
                         let charged = charged.map_err(corrupt(&hold.account))?;
                         return Ok(Ended { charged, late: true });
                     }
-                    self.expire_due(&hold.account, end.id, end.at).await?;
+                    self.expire_due(&hold.account, end.at).await?;
                     Again::Conflict
                 }
             };

@@ -1,5 +1,7 @@
 //! Reads: the balance alone, the account whole, the history by pages.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
@@ -24,6 +26,10 @@ const TORN_READS_MAX: u32 = 5;
 /// How far back holds are looked for that are still open: twice the longest life a hold can be
 /// given (one hour).
 const OPEN_HOLDS_BEHIND: SignedDuration = SignedDuration::from_hours(2);
+
+/// Among how many of the newest entries open holds are looked for: what one account can write in
+/// some ten seconds at its very fastest, and a few hundred kilobytes.
+const OPEN_HOLDS_AMONG: i32 = 1_000;
 
 /// Newest entries first, and where to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,24 +101,31 @@ impl LedgerStore {
         Ok(Page { entries, next })
     }
 
-    /// The holds of the account that have no outcome at `now`, newest first. One request in all
-    /// but the busiest accounts.
+    /// The holds without an outcome at `now` among the account's newest entries, newest first, by
+    /// one request: of at most two hours and 1,000 entries.
     pub async fn open_holds(
         &self,
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Vec<Hold>, StoreError> {
         let since = now.checked_sub(OPEN_HOLDS_BEHIND).unwrap_or(Timestamp::UNIX_EPOCH);
-        let entries = self.all(account, &key::first_entry(since)).await?;
-        let mut open: Vec<Hold> = Vec::new();
-        for entry in entries {
+        let request = self
+            .entries(account, &key::first_entry(since))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(OPEN_HOLDS_AMONG);
+        let answer = self.retried(|| request.clone().send()).await?;
+        let mut ended = BTreeSet::new();
+        let mut open = Vec::new();
+        // Newest first, an outcome comes before its hold.
+        for entry in read_entries(account, answer.items())? {
             match entry.cause {
-                Cause::Outcome { hold, .. } => open.retain(|open| open.id != hold),
+                Cause::Outcome { hold, .. } => drop(ended.insert(hold)),
                 Cause::Hold(_) => open.extend(item::entry::hold(entry)),
                 _ => {}
             }
         }
-        open.reverse();
+        open.retain(|hold| !ended.contains(&hold.id));
         Ok(open)
     }
 

@@ -51,7 +51,7 @@ pub enum Violation {
     /// A late charge without an expired outcome, two of them, or one above what was held.
     #[error("late charge {0} is not of a hold that expired, once, within what was held")]
     LateCharge(EntryId),
-    /// More given back for a call than it cost, or more taken back for a payment than granted.
+    /// More given back for a call than it cost, or more given again for a payment than was taken.
     #[error("what was given or taken back of `{0}` exceeds its limit")]
     Reversal(String),
     /// One economic fact in two entries.
@@ -130,6 +130,8 @@ pub struct Audit {
     count: u64,
     calls: BTreeMap<HoldId, Call>,
     facts: BTreeSet<GrantKey>,
+    /// What was taken back of each payment and not given again.
+    reversed: BTreeMap<String, Credits>,
     may_owe: bool,
     violations: Vec<Violation>,
 }
@@ -150,12 +152,15 @@ impl Audit {
             Cause::Outcome { hold, ending } => self.outcome(entry, *hold, *ending),
             Cause::Charge { hold } => self.charge(entry, *hold),
             Cause::Refund { hold, .. } => self.refund(entry, *hold),
-            Cause::Grant { key: Some(key), .. } | Cause::Reinstatement { key, .. } => {
+            Cause::Grant { key: Some(key), .. } => self.fact(key),
+            Cause::Reinstatement { key, payment } => {
                 self.fact(key);
+                self.reverse(payment, entry.amount);
             }
-            Cause::Clawback { key, .. } => {
+            Cause::Clawback { key, payment } => {
                 self.may_owe = true;
                 self.fact(key);
+                self.reverse(payment, entry.amount);
             }
             Cause::Grant { key: None, .. } | Cause::Adjustment { .. } | Cause::Expiry { .. } => {}
         }
@@ -183,6 +188,8 @@ impl Audit {
         for (id, call) in &self.calls {
             call.judge(*id, now, &mut self.violations);
         }
+        let given_too_often = self.reversed.iter().filter(|(_, sum)| sum.is_positive());
+        self.violations.extend(given_too_often.map(|(p, _)| Violation::Reversal(p.clone())));
         let derived = bucket::derive(&account.buckets, account.marked_balance, available);
         let left = derived.and_then(|(buckets, unplaced)| {
             let left = Credits::sum(buckets.iter().map(|bucket| bucket.left))?;
@@ -230,6 +237,11 @@ impl Audit {
 
     fn call(&mut self, hold: HoldId) -> &mut Call {
         self.calls.entry(hold).or_default()
+    }
+
+    fn reverse(&mut self, payment: &str, amount: Credits) {
+        let sum = self.reversed.entry(payment.to_owned()).or_default();
+        *sum = sum.checked_add(amount).unwrap_or(Credits::MAX);
     }
 
     fn fact(&mut self, key: &GrantKey) {

@@ -123,6 +123,23 @@ fn refunds_of_a_call_add_up_to_no_more_than_it_cost() {
 }
 
 #[test]
+fn what_is_given_again_of_a_payment_was_taken_back_before() {
+    let wrong = "what was given or taken back of `p` exceeds its limit";
+    let returned = "pack 50 as p, claw back 5 of p, reinstate 5 of p, adjust by 5";
+    check(
+        returned,
+        |table| {
+            move_entry(table, 2, 1);
+            table.account.buckets[0].left = credits(56);
+            table.account.buckets[0].granted = credits(56);
+            table.account.buckets.truncate(1);
+            table.account.marked_balance = credits(56);
+        },
+        &[wrong],
+    );
+}
+
+#[test]
 fn a_fact_counts_once() {
     check(
         "pack 10 as p, hold 1 as a, adjust by -5",
@@ -167,7 +184,8 @@ fn every_kind_moves_credits_the_way_it_can() {
     };
     check("pack 50, pack 5", turned(1), &[wrong]);
     check("plan 5 until 1d, pack 50, wait 1d, run expiry", turned(2), &[wrong]);
-    check("pack 50 as p, claw back 5 of p", turned(1), &[wrong]);
+    let given = "what was given or taken back of `p` exceeds its limit";
+    check("pack 50 as p, claw back 5 of p", turned(1), &[wrong, given]);
     check("pack 50 as p, claw back 5 of p, reinstate 5 of p", turned(2), &[wrong]);
     check("pack 50, hold 5 as a, settle a at 5, refund 5 of a", turned(3), &[wrong]);
     check(
