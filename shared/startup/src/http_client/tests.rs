@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use std::sync::Arc;
+
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::TlsAcceptor;
+
 use super::*;
 use crate::test_server::{Reply, TestServer};
 
@@ -74,4 +79,39 @@ async fn get_refuses_other_statuses_late_answers_and_what_is_no_address() {
     assert_eq!(error.to_string(), "no complete answer within 20 ms");
     let error = client().get("not an address", 100, SOON).await.unwrap_err();
     assert_eq!(error.to_string(), "`not an address` is not an http address");
+}
+
+/// A TLS server for one handshake, with a certificate nobody vouches for.
+async fn tls_server() -> (String, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key.into())
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let handshake = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await?;
+        acceptor.accept(stream).await.map(drop)
+    });
+    (url, handshake)
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_no_root_vouches_for_is_refused_in_the_handshake() {
+    let (url, handshake) = tls_server().await;
+    let error = client().send(post(&url)).await.unwrap_err();
+    let HttpError::Connect(source) = &error else { panic!("{error:?}") };
+    let said = format!("{source:?}");
+    assert!(said.contains("UnknownIssuer"), "{said}");
+    let refused = handshake.await.unwrap().unwrap_err().to_string();
+    assert!(
+        refused.contains("UnknownCA"),
+        "the handshake came as far as the certificate: {refused}"
+    );
 }
