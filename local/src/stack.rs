@@ -64,6 +64,9 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// Time-outs by function, instead of those of the template.
     pub timeouts: BTreeMap<String, Duration>,
+    /// Visibility time-outs in seconds by logical id of the queue (`SettleQueue`), instead of those
+    /// of the template.
+    pub visibility_seconds: BTreeMap<String, u64>,
     /// Processes of each function: the most invocations of it that run at once.
     pub processes: usize,
     /// Port of the HTTP API; 0 takes a free one.
@@ -91,6 +94,7 @@ impl Options {
             secrets: BTreeMap::new(),
             environment: BTreeMap::new(),
             timeouts: BTreeMap::new(),
+            visibility_seconds: BTreeMap::new(),
             processes: 4,
             port: 0,
             function_url_port: 0,
@@ -128,6 +132,9 @@ pub enum StackError {
     /// An option names a function that the template does not have.
     #[error("template.yaml has no function `{0}`")]
     NoFunction(String),
+    /// An option names a queue that the template does not have.
+    #[error("template.yaml has no queue `{0}`")]
+    NoQueue(String),
     /// A program is missing.
     #[error("the program of `{function}` is not at {path}: build it with `cargo build --bins`")]
     NoProgram {

@@ -1,10 +1,9 @@
 //! `ai-guard` in process: its router on a real table, in front of the stand-in provider.
 
+mod faults;
 mod start;
 mod streams;
 mod world;
-
-use std::time::Duration;
 
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -12,8 +11,8 @@ use local::fault::Fault;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use self::world::{World, with_body};
-use crate::harness::{later, now};
+use self::world::World;
+use crate::harness::now;
 
 const CHAT: &str = include_str!("../../events/ai-guard-chat.json");
 const IMAGE: &str = include_str!("../../events/ai-guard-image.json");
@@ -125,27 +124,6 @@ async fn shadow_reads_one_balance_writes_nothing_and_blocks_nothing() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_reached_refuses_the_call_before_the_provider() {
-    let world = World::start(&[]).await;
-    world.books.front.down(true);
-    let answer = world.call(CHAT, json!({})).await;
-    assert_eq!(answer.refusal(), (503, "ledger_unavailable".to_owned(), None));
-    assert_eq!(world.provider.request_count(), 0);
-}
-
-#[tokio::test]
-async fn a_settle_that_cannot_be_written_is_queued_and_the_caller_has_the_answer() {
-    let world = World::start(&[]).await;
-    world.books.front.next_n(100, "PutItem", Fault::ServerError);
-    let answer = world.call(CHAT, json!({})).await;
-    assert_eq!((answer.status, answer.header("x-credits-charged")), (200, Some("1")));
-    let queued = world.queued.lock().unwrap().clone();
-    let [message] = queued.as_slice() else { panic!("{queued:?}") };
-    assert_eq!(message["hold"], answer.header("x-credits-hold").unwrap());
-    assert_eq!((&message["ending"], &message["charged"]), (&json!("settled"), &json!(1)));
-}
-
-#[tokio::test]
 async fn a_balance_that_cannot_be_read_costs_a_header() {
     let world = World::start(&[]).await;
     world.books.front.next_n(100, "GetItem", Fault::ServerError);
@@ -180,13 +158,25 @@ async fn a_price_of_zero_is_held_and_settled_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_call_that_runs_into_its_deadline_is_stopped_in_time_to_settle() {
-    let hour = Duration::from_hours(1);
-    let world = World::with(&[], hour, None).await;
-    let body = with_body(CHAT, json!({"model": "stand-in-stalls"}));
-    let answer = world.send(CHAT, &body, Some(later(3))).await;
-    assert_eq!(answer.refusal(), (504, "provider_timeout".to_owned(), Some("0")));
-    assert_eq!(world.available().await, 10);
+async fn a_path_of_the_sdks_that_does_not_exist_is_answered_in_their_words() {
+    let world = World::start(&[]).await;
+    for path in ["/v1/embeddings", "/v1", "/v1/chat/completions/1"] {
+        let mut event: Value = serde_json::from_str(STREAM).unwrap();
+        event["rawPath"] = json!(path);
+        let answer = world.call(&event.to_string(), json!({})).await;
+        assert_eq!(answer.refusal(), (404, "not_found".to_owned(), None), "{path}");
+        assert_eq!(answer.json()["error"]["code"], "not_found", "{path}: {}", answer.body);
+    }
+    let mut event: Value = serde_json::from_str(STREAM).unwrap();
+    event["requestContext"]["http"]["method"] = json!("PUT");
+    let answer = world.call(&event.to_string(), json!({})).await;
+    assert_eq!(
+        (answer.status, &answer.json()["error"]["code"]),
+        (405, &json!("method_not_allowed"))
+    );
+    event["rawPath"] = json!("/api/ai/embeddings");
+    let answer = world.call(&event.to_string(), json!({})).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (404, &json!("not_found")));
 }
 
 #[tokio::test]

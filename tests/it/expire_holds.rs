@@ -1,18 +1,19 @@
 //! `expire-holds` in process, on a real table.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use expire_holds::{ExpireHolds, Summary, Tick, handle};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     AccountId,
     hold::{Ending, Hold},
 };
-use ledger_dynamodb::SHARDS;
+use ledger_dynamodb::{SHARDS, key};
 use local::fault::{Fault, Rule};
 use startup::{Clock, Deadline};
 
 use crate::harness::{Harness, account, credits, end, hold_at, later, now};
 
-/// When a hold placed at the start of a test has just expired, in a minute that is over.
+/// When the minute in which a hold placed at the start of a test expires is over.
 const AFTER_EXPIRY_SECONDS: i64 = 21 * 60;
 
 /// The function on the test's books; its clock differs from every event's time.
@@ -53,6 +54,18 @@ async fn crashed_call(books: &Harness, user: &AccountId, amount: u32) -> Hold {
     hold
 }
 
+/// Changes the entry of a hold behind everybody's back.
+async fn change(books: &Harness, hold: &Hold, attribute: &str, text: &str) {
+    let update = books.client.update_item().table_name(&books.names.ledger);
+    let update = update
+        .key("pk", AttributeValue::S(key::account(&hold.account)))
+        .key("sk", AttributeValue::S(key::entry(hold.id.entry())))
+        .update_expression("SET #attribute = :text")
+        .expression_attribute_names("#attribute", attribute)
+        .expression_attribute_values(":text", AttributeValue::S(text.to_owned()));
+    update.send().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_crashed_call_gives_its_credits_back_when_its_hold_expires() {
     let books = Harness::start().await;
@@ -60,9 +73,8 @@ async fn a_crashed_call_gives_its_credits_back_when_its_hold_expires() {
     let user = account("user_1");
     crashed_call(&books, &user, 7).await;
 
-    // The minute in which it expires is not over.
-    assert_eq!(run(&books, AFTER_EXPIRY_SECONDS - 1).await.found, 0);
-    assert_eq!(books.available_at(&user, later(1_200)).await, 3);
+    assert_eq!(run(&books, 20 * 60 - 1).await.found, 0);
+    assert_eq!(books.available_at(&user, later(20 * 60 - 1)).await, 3);
 
     let summary = run(&books, AFTER_EXPIRY_SECONDS).await;
     assert_eq!((summary.found, summary.expired, summary.failed), (1, 1, 0));
@@ -73,6 +85,44 @@ async fn a_crashed_call_gives_its_credits_back_when_its_hold_expires() {
     let again = run(&books, AFTER_EXPIRY_SECONDS + 60).await;
     assert_eq!(again.found, 0);
     assert_eq!(books.kinds(&user).await, ["grant", "hold", "outcome"]);
+}
+
+#[tokio::test]
+async fn a_hold_expires_at_its_own_second_while_its_minute_is_under_way() {
+    let books = Harness::start().await;
+    complete_up_to(&books, later(-60)).await;
+    let user = account("user_1");
+    books.open(&user, 10).await;
+    for seconds in [10, 30] {
+        let hold = hold_at(&user, 3, later(seconds));
+        books.store.hold(&hold, credits(0)).await.unwrap();
+    }
+    let rows = [(1_209, 0, 4), (1_210, 1, 7), (1_229, 0, 7), (1_230, 1, 10), (1_231, 0, 10)];
+    for (seconds, expired, available) in rows {
+        let summary = run(&books, seconds).await;
+        assert_eq!((summary.found, summary.expired, summary.failed), (expired, expired, 0));
+        assert_eq!(summary.minutes_behind, 0);
+        assert_eq!(books.available_at(&user, later(seconds)).await, available, "{seconds}");
+        assert_eq!(completed(&books).await, later(19 * 60), "its minute is not over");
+    }
+    assert_eq!(run(&books, AFTER_EXPIRY_SECONDS).await.found, 0);
+    assert_eq!(completed(&books).await, later(20 * 60));
+}
+
+#[tokio::test]
+async fn a_hold_is_never_ended_before_its_expiry_wherever_the_index_has_it() {
+    let books = Harness::start().await;
+    complete_up_to(&books, later(60)).await;
+    let user = account("user_1");
+    let hold = crashed_call(&books, &user, 7).await;
+    let too_early = key::expiry_slot(later(120), key::shard(hold.id));
+    change(&books, &hold, "expiry_slot", &too_early).await;
+    let summary = run(&books, 180).await;
+    assert_eq!((summary.found, summary.expired, summary.failed), (0, 0, 0));
+    assert_eq!(summary.minutes_behind, 1, "a minute with an open hold is not complete");
+    assert_eq!(books.available_at(&user, later(180)).await, 3);
+    assert_eq!(run(&books, 20 * 60).await.expired, 1);
+    assert_eq!(books.available_at(&user, later(20 * 60)).await, 10);
 }
 
 #[tokio::test]
@@ -125,26 +175,13 @@ async fn a_hold_that_cannot_be_ended_stops_no_other_and_holds_its_minute_back() 
     let (broken, sound) = (account("user_broken"), account("user_sound"));
     let hold = crashed_call(&books, &broken, 7).await;
     crashed_call(&books, &sound, 7).await;
-    let kind = |kind: &str| {
-        let word = aws_sdk_dynamodb::types::AttributeValue::S(kind.to_owned());
-        let key = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
-        books
-            .client
-            .update_item()
-            .table_name(&books.names.ledger)
-            .key("pk", key(format!("ACCOUNT#{broken}")))
-            .key("sk", key(format!("ENTRY#{}", hold.id)))
-            .update_expression("SET kind = :kind")
-            .expression_attribute_values(":kind", word)
-            .send()
-    };
-    kind("rubbish").await.unwrap();
+    change(&books, &hold, "kind", "rubbish").await;
     let summary = run(&books, AFTER_EXPIRY_SECONDS).await;
     assert_eq!((summary.found, summary.expired, summary.failed), (2, 1, 1));
     assert_eq!(books.available_at(&sound, later(AFTER_EXPIRY_SECONDS)).await, 10);
     assert_eq!(completed(&books).await, later(20 * 60 - 60));
 
-    kind("hold").await.unwrap();
+    change(&books, &hold, "kind", "hold").await;
     let summary = run(&books, AFTER_EXPIRY_SECONDS + 120).await;
     assert_eq!((summary.found, summary.expired, summary.failed), (1, 1, 0));
     assert_eq!(books.available_at(&broken, later(AFTER_EXPIRY_SECONDS)).await, 10);
@@ -213,17 +250,17 @@ async fn a_table_out_of_reach_fails_the_run() {
 }
 
 #[tokio::test]
-async fn a_minute_without_holds_costs_five_reads_and_one_write_per_shard_beside_its_progress() {
+async fn a_minute_without_holds_costs_six_reads_and_one_write_per_shard_beside_its_progress() {
     let books = Harness::start().await;
     complete_up_to(&books, later(-120)).await;
     let summary = run(&books, 0).await;
-    let idle = Summary { shards: SHARDS, minutes: 5 * u64::from(SHARDS), ..Summary::default() };
+    let idle = Summary { shards: SHARDS, minutes: 6 * u64::from(SHARDS), ..Summary::default() };
     assert_eq!(summary, idle);
     let count = |operation| books.operations().iter().filter(|seen| *seen == operation).count();
     let shards = usize::from(SHARDS);
     assert_eq!(
         (count("GetItem"), count("Query"), count("PutItem"), books.operations().len()),
-        (shards, 5 * shards, shards, 7 * shards),
+        (shards, 6 * shards, shards, 8 * shards),
     );
 }
 

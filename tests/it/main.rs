@@ -8,6 +8,7 @@ mod credits_me;
 mod expire_holds;
 mod harness;
 mod journeys;
+mod retry_worker;
 mod store;
 mod store_cold;
 mod store_faults;

@@ -2,7 +2,8 @@
 //! crashed gives its credits back.
 //!
 //! Holds are in an index by the minute they expire in, in shards. Per shard, the last minute whose
-//! holds have all ended is kept; a run goes on from there. A hold that cannot be ended stops no
+//! holds have all ended is kept; a run goes on from there, up to the minute under way. No hold is
+//! ended before its own expiry, and every one of them about a minute after it. A hold that cannot be ended stops no
 //! other hold, but it holds that minute back, and the next run tries again. The outcome's key
 //! decides who ends a hold, so runs at the same time, and settles at the same time, are harmless.
 
@@ -52,7 +53,7 @@ pub struct ExpireHolds {
 /// The schedule's event, as far as it matters.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Tick {
-    /// The time the run is for. What expired before it is ended.
+    /// The time the run is for. What has expired by then is ended.
     pub time: Option<Timestamp>,
 }
 

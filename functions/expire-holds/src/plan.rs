@@ -10,6 +10,11 @@ use crate::minute::Minute;
 /// hour every minute instead would read every hold sixty times.
 const LOOKS_AGAIN: [i64; 4] = [1, 5, 15, 60];
 
+/// How far after the last minute that is over the minute under way is. It is looked through in
+/// every run for the holds of it that have expired already, so that a hold has its outcome within
+/// a minute of its expiry and not within two. No run completes it: it is not over.
+const UNDER_WAY: i64 = 1;
+
 /// What counts as recent, and is looked through before any backlog: the hour the index is given.
 const RECENT_MINUTES: i64 = 60;
 
@@ -32,7 +37,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan up to `last`, the last minute that is over, after `completed`.
+    /// The plan up to `last`, the last minute that is over, and the one under way behind it, after
+    /// `completed`.
     pub(crate) fn new(completed: Option<Minute>, last: Minute) -> Self {
         let first_new = match completed {
             None => last.earlier(FIRST_RUN_MINUTES),
@@ -47,6 +53,7 @@ impl Plan {
             let minutes = first_recent.to(last).map(|minute| minute.earlier(again));
             recent.extend(minutes.filter(looked_at_before));
         }
+        recent.insert(last.later(UNDER_WAY));
         let last_of_backlog = first_recent.min(first_new.later(BACKLOG_MINUTES)).earlier(1);
         let minutes = recent.into_iter().chain(first_new.to(last_of_backlog)).collect();
         Self { completed, first_new, last, minutes }

@@ -27,22 +27,37 @@ pub(crate) struct Looked {
     pub(crate) minute: Minute,
     /// Whether time was enough to look at all of it.
     pub(crate) ended: bool,
+    /// Holds that have not expired yet.
+    pub(crate) not_due: u64,
     pub(crate) found: u64,
     pub(crate) expired: u64,
     pub(crate) failed: u64,
 }
 
+/// What became of one hold.
+enum Due {
+    /// It has not expired yet and stays as it is.
+    No,
+    /// It had, and has ended.
+    Ended,
+}
+
 impl Looked {
+    fn nothing(shard: u8, minute: Minute) -> Self {
+        Self { shard, minute, ended: false, not_due: 0, found: 0, expired: 0, failed: 0 }
+    }
+
     /// Whether no hold of the minute is open any more.
     pub(crate) fn is_clean(&self) -> bool {
-        self.ended && self.failed == 0
+        self.ended && self.failed == 0 && self.not_due == 0
     }
 }
 
 impl Run<'_> {
-    /// Ends every hold of one minute that nothing has ended. A failure is logged and counted.
+    /// Ends every hold of one minute that has expired and that nothing has ended. A failure is
+    /// logged and counted.
     pub(crate) async fn look(self, shard: u8, minute: Minute) -> Looked {
-        let mut looked = Looked { shard, minute, ended: false, found: 0, expired: 0, failed: 0 };
+        let mut looked = Looked::nothing(shard, minute);
         if self.time_is_up() {
             return looked;
         }
@@ -55,16 +70,20 @@ impl Run<'_> {
                 return looked;
             }
         };
-        looked.found = u64::try_from(holds.len()).unwrap_or(u64::MAX);
         for (account, hold) in holds {
             if self.time_is_up() {
                 return looked;
             }
             match self.expire(&account, hold).await {
-                Ok(()) => looked.expired += 1,
+                Ok(Due::No) => looked.not_due += 1,
+                Ok(Due::Ended) => {
+                    looked.found += 1;
+                    looked.expired += 1;
+                }
                 Err(error) => {
                     let error = error_chain(&error);
                     tracing::error!(error, %account, %hold, "a hold was not ended");
+                    looked.found += 1;
                     looked.failed += 1;
                 }
             }
@@ -91,20 +110,24 @@ impl Run<'_> {
         Ok(plan.minutes_behind(reached))
     }
 
-    /// Gives back what the hold took, unless something else has ended it meanwhile.
-    async fn expire(self, account: &AccountId, id: HoldId) -> Result<(), StoreError> {
+    /// Gives back what the hold took, unless something else has ended it meanwhile. Its own terms,
+    /// not the minute it was found in, say whether its time has come.
+    async fn expire(self, account: &AccountId, id: HoldId) -> Result<Due, StoreError> {
         let Some(hold) = self.store.find_hold(account, id).await? else {
             // Read consistently and not there: it took nothing, so nothing is to be given back.
             tracing::warn!(%account, hold = %id, "the index names a hold that does not exist");
-            return Ok(());
+            return Ok(Due::Ended);
         };
+        if hold.terms.expires_at > self.now {
+            return Ok(Due::No);
+        }
         let end = End {
             ending: Ending::Expired,
             at: self.now,
             actor: Actor::System("expire-holds".to_owned()),
             id: new_ulid(self.now),
         };
-        self.store.end(&hold, &end).await.map(drop)
+        self.store.end(&hold, &end).await.map(|_| Due::Ended)
     }
 
     fn time_is_up(self) -> bool {

@@ -72,6 +72,11 @@ fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
         let function = function.ok_or_else(|| StackError::NoFunction(name.clone()))?;
         function.timeout = *timeout;
     }
+    for (id, seconds) in &options.visibility_seconds {
+        let queue = template.queues.iter_mut().find(|queue| queue.logical_id == *id);
+        let queue = queue.ok_or_else(|| StackError::NoQueue(id.clone()))?;
+        queue.visibility_seconds = *seconds;
+    }
     Ok(template)
 }
 

@@ -8,7 +8,7 @@ use super::*;
 fn options(script: Option<&str>) -> Options {
     let folder = std::env::temp_dir().join(format!("saldo-stack-{}", crate::random::uuid()));
     std::fs::create_dir_all(&folder).unwrap();
-    for name in ["ai-guard", "credits-me", "expire-holds"] {
+    for name in ["ai-guard", "credits-me", "expire-holds", "retry-worker"] {
         if let Some(script) = script {
             let path = folder.join(name);
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();

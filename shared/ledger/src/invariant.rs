@@ -15,9 +15,10 @@ use crate::{
     hold::Ending,
 };
 
-/// How long after its expiry a hold may be open before that is a violation: the expiry job runs
-/// every minute and looks at whole minutes.
-pub const EXPIRY_GRACE: SignedDuration = SignedDuration::from_mins(2);
+/// How long after its expiry a hold may be open before that is a violation: the expiry job ends
+/// what has expired every minute, so up to 60 seconds to its next run, and half a minute for that
+/// run to begin and to come to this hold.
+pub const EXPIRY_GRACE: SignedDuration = SignedDuration::from_secs(90);
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,14 +1,14 @@
 //! A guard with everything around it: a table, the stand-in provider, a token mint, a queue.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use ai_guard::{Guard, Limits, Prices, Settings, SettleQueue, router};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use axum::{Json, Router, response::Response, routing::post};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use http_body_util::BodyExt;
@@ -34,8 +34,10 @@ pub(crate) struct World {
     pub(crate) provider: Provider,
     pub(crate) router: Router,
     pub(crate) user: AccountId,
-    pub(crate) queued: Arc<Mutex<Vec<Value>>>,
+    queued: Queued,
 }
+
+type Queued = Arc<Mutex<Vec<(Value, Option<u64>)>>>;
 
 /// What a request answers.
 pub(crate) struct Answer {
@@ -108,6 +110,34 @@ impl World {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
+    /// The one message that was queued, and the seconds by which it is to be delayed.
+    #[track_caller]
+    pub(crate) fn queued(&self) -> (Value, Option<u64>) {
+        let queued = self.queued.lock().unwrap().clone();
+        let [message] = queued.as_slice() else { panic!("{queued:?}") };
+        message.clone()
+    }
+
+    pub(crate) fn queue_is_empty(&self) -> bool {
+        self.queued.lock().unwrap().is_empty()
+    }
+
+    /// Takes the user's balance out of the table.
+    pub(crate) async fn take_balance(&self) -> HashMap<String, AttributeValue> {
+        let key = |text: &str| AttributeValue::S(text.to_owned());
+        let deleting = self.books.client.delete_item().table_name(&self.books.names.state);
+        let deleting = deleting
+            .key("pk", key(&format!("ACCOUNT#{}", self.user)))
+            .key("sk", key("BALANCE"))
+            .return_values(ReturnValue::AllOld);
+        deleting.send().await.unwrap().attributes.unwrap()
+    }
+
+    pub(crate) async fn put_state(&self, item: HashMap<String, AttributeValue>) {
+        let putting = self.books.client.put_item().table_name(&self.books.names.state);
+        putting.set_item(Some(item)).send().await.unwrap();
+    }
+
     pub(crate) async fn available(&self) -> i64 {
         self.books.available(&self.user).await
     }
@@ -137,17 +167,19 @@ pub(crate) fn with_body(event: &str, changes: Value) -> String {
     body.to_string()
 }
 
-fn mint() -> Mint {
+pub(crate) fn mint() -> Mint {
     Mint::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("mint")).unwrap()
 }
 
-/// A queue that keeps what it is sent.
-async fn queue() -> (String, Arc<Mutex<Vec<Value>>>) {
-    let queued = Arc::new(Mutex::new(Vec::new()));
+/// A queue that keeps what it is sent, with the seconds by which it is to be delayed.
+async fn queue() -> (String, Queued) {
+    let queued = Queued::default();
     let kept = Arc::clone(&queued);
     let take = move |body: String| async move {
         let request: Value = serde_json::from_str(&body).unwrap();
-        let message = serde_json::from_str(request["MessageBody"].as_str().unwrap()).unwrap();
+        let message: Value =
+            serde_json::from_str(request["MessageBody"].as_str().unwrap()).unwrap();
+        let message = (message, request["DelaySeconds"].as_u64());
         kept.lock().unwrap().push(message);
         Json(json!({"MessageId": "1", "MD5OfMessageBody": ""}))
     };
@@ -179,7 +211,7 @@ async fn guard(
         values.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let clock = Clock::fixed(now());
     let http = books.startup.http.clone();
-    let read = Settings::read(|name| values.get(name).cloned(), &http, None).unwrap();
+    let read = Settings::read(|name| values.get(name).cloned(), &http).unwrap();
     let settings = Cached::load(clock.clone(), move || {
         let read = read.clone();
         async move { Ok::<_, BoxError>(read) }
@@ -207,7 +239,7 @@ async fn prices(clock: Clock, books: &Harness) -> Prices {
     prices
 }
 
-async fn write_prices(books: &Harness, prices: &[(&str, &str)]) {
+pub(crate) async fn write_prices(books: &Harness, prices: &[(&str, &str)]) {
     let rows = prices
         .iter()
         .map(|(feature, price)| ((*feature).to_owned(), AttributeValue::N((*price).to_owned())));

@@ -1,12 +1,18 @@
-//! The start of `credits-me` with settings from a parameter store.
+//! The start of `credits-me` with settings from a parameter store, and their renewal.
 
+use std::sync::Mutex;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{
     Json,
     extract::State,
     http::{HeaderMap, StatusCode},
     routing::post,
 };
+use jiff::Timestamp;
+use ledger::mode::Mode;
 use local::Aws;
+use startup::Startup;
 use tokio::net::TcpListener;
 
 use super::*;
@@ -50,14 +56,17 @@ async fn answer(
 }
 
 async fn start(books: &Harness, ssm: &str) -> Result<CreditsMe, BoxError> {
-    let startup = crate::harness::startup(&[
+    CreditsMe::start(&environment(books, ssm)).await
+}
+
+fn environment(books: &Harness, ssm: &str) -> Startup {
+    crate::harness::startup(&[
         ("AWS_ENDPOINT_URL_DYNAMODB", &books.front.url),
         ("AWS_ENDPOINT_URL_SSM", ssm),
         ("LEDGER_TABLE", &books.names.ledger),
         ("STATE_TABLE", &books.names.state),
         ("SETTINGS_PATH", PATH),
-    ]);
-    CreditsMe::start(&startup).await
+    ])
 }
 
 #[tokio::test]
@@ -101,4 +110,52 @@ async fn a_table_out_of_reach_stops_no_start_and_hides_no_change_of_mode() {
     books.front.down(false);
     let answer = signed_in(&function, SETTINGS).await;
     assert_eq!(answer.body["featureCosts"], json!({"ai_text_chat": 1, "ai_image_generation": 5}));
+}
+
+/// The function with a clock that the test sets.
+async fn moved_by_hand(books: &Harness, ssm: &str) -> (CreditsMe, Arc<Mutex<Timestamp>>) {
+    let time = Arc::new(Mutex::new(now()));
+    let read = Arc::clone(&time);
+    let clock = Clock::from_fn(move || *read.lock().unwrap());
+    let mut startup = environment(books, ssm);
+    startup.clock = clock;
+    (CreditsMe::start(&startup).await.unwrap(), time)
+}
+
+#[tokio::test]
+async fn a_setting_that_goes_bad_later_leaves_the_off_switch_working() {
+    let books = Harness::start().await;
+    let (aws, ssm) = parameter_store(&[("LOW_BALANCE", "7")]).await;
+    let (function, time) = moved_by_hand(&books, &ssm).await;
+    let verifier = Arc::clone(&function.settings.current().await.verifier);
+    for (minute, (name, value)) in (1..).zip([("LOW_BALANCE", "few"), ("CLERK_ISSUER", " ")]) {
+        for (mode, expected) in [("off", Mode::Off), ("on", Mode::Enforce)] {
+            put(&aws, name, value).await;
+            put(&aws, "CREDITS_ENABLED", mode).await;
+            let half = if expected == Mode::Off { 0 } else { 60 };
+            *time.lock().unwrap() = later(120 * minute + half);
+            let settings = function.settings.current().await;
+            assert_eq!((settings.mode, settings.low_balance), (expected, credits(7)), "{name}");
+            assert!(Arc::ptr_eq(&settings.verifier, &verifier));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_price_book_that_vanishes_is_still_shown() {
+    let books = Harness::start().await;
+    let key = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |text: &str| AttributeValue::N(text.to_owned());
+    let fixed = AttributeValue::M([("ai_text_chat".to_owned(), number("3"))].into());
+    let putting = books.client.put_item().table_name(&books.names.state);
+    let putting = putting.item("pk", key("PRICE_BOOK")).item("sk", key("ONLY"));
+    putting.item("version", number("2")).item("fixed", fixed).send().await.unwrap();
+    let (_aws, ssm) = parameter_store(&[]).await;
+    let (function, time) = moved_by_hand(&books, &ssm).await;
+    let shown = function.settings.current().await.prices.clone();
+    assert_ne!(shown, Some(PriceBook::default()));
+    let deleting = books.client.delete_item().table_name(&books.names.state);
+    deleting.key("pk", key("PRICE_BOOK")).key("sk", key("ONLY")).send().await.unwrap();
+    *time.lock().unwrap() = later(60);
+    assert_eq!(function.settings.current().await.prices, shown);
 }

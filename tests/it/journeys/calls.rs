@@ -68,7 +68,7 @@ async fn a_function_connects_and_reads_its_settings_before_it_asks_for_work() {
     // `Town::start` returns when every process has asked for its first invocation.
     let town = Town::with(|options| options.processes = 1).await;
     let reads = town.front().calls();
-    assert_eq!(operations(&reads), ["GetItem"; 3], "one harmless read by each function");
+    assert_eq!(operations(&reads), ["GetItem"; 4], "one harmless read by each function");
     town.front().reset();
     town.client.chat("gpt-4o-mini").await;
     let unopened = ["TransactWriteItems", "TransactGetItems", "TransactWriteItems"];
@@ -113,7 +113,7 @@ async fn a_stream_ends_with_done_and_then_what_it_cost() {
 async fn a_failed_or_aborted_generation_is_never_left_charged() {
     let change = |options: &mut local::stack::Options| {
         for name in ["PROVIDER_IDLE_MS", "PROVIDER_FIRST_BYTE_MS"] {
-            options.environment.insert(name.to_owned(), "500".to_owned());
+            options.environment.insert(name.to_owned(), "3000".to_owned());
         }
     };
     let town = Town::with(change).await;
@@ -147,8 +147,8 @@ async fn a_failed_or_aborted_generation_is_never_left_charged() {
 }
 
 #[tokio::test]
-async fn an_outcome_the_table_cannot_take_is_queued_and_the_answer_still_given() {
-    let town = Town::start().await;
+async fn an_outcome_the_table_cannot_take_is_queued_and_finished_once_the_table_is_back() {
+    let town = Town::with(|options| settles_visible_after(options, 2)).await;
     town.client.chat("gpt-4o-mini").await;
     town.front().reset();
     let client = town.client.clone();
@@ -159,15 +159,54 @@ async fn an_outcome_the_table_cannot_take_is_queued_and_the_answer_still_given()
     town.front().down(true);
     let reply = call.await.unwrap();
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    let user = account("user_1");
+    assert_eq!(town.count(&user, "outcome").await, 1, "that of the first call");
     town.front().down(false);
-    let queue = town.stack.queue_url("SettleQueue").unwrap();
-    let received = town.startup.sqs().receive_message().queue_url(queue).send().await.unwrap();
-    let body = received.messages()[0].body().unwrap();
-    let message: serde_json::Value = serde_json::from_str(body).unwrap();
-    let told = (&message["account"], &message["ending"], &message["charged"]);
-    assert_eq!(told, (&json!("user_1"), &json!("settled"), &json!(1)));
+    eventually("the outcome", async || (town.count(&user, "outcome").await == 2).then_some(()))
+        .await;
+    assert_eq!(town.books_of("user_1").await, 98);
+    assert_eq!(town.count(&user, "charge").await, 0, "it is no late charge");
     town.expire_holds().await;
-    assert_eq!(town.books_of("user_1").await, 99, "the hold's expiry is the last resort");
+    assert_eq!(town.books_of("user_1").await, 98, "nothing is left for the expiry");
+}
+
+#[tokio::test]
+async fn a_settle_nobody_can_finish_reaches_the_dead_letters_and_stops_no_other() {
+    let town = Town::with(|options| settles_visible_after(options, 1)).await;
+    let sqs = town.startup.sqs();
+    let poison = r#"{"version":1,"account":"user_1","hold":"words of a poisoner"}"#;
+    let queue = town.stack.queue_url("SettleQueue").unwrap();
+    sqs.send_message().queue_url(queue).message_body(poison).send().await.unwrap();
+    let dead_letters = town.stack.queue_url("SettleDeadLetters").unwrap();
+    let letter = eventually("a dead letter", async || {
+        let received = sqs.receive_message().queue_url(dead_letters).send().await.unwrap();
+        received.messages.unwrap_or_default().pop()
+    })
+    .await;
+    assert_eq!(letter.body(), Some(poison));
+    let log = std::fs::read_to_string(town.stack.logs.join("retry-worker.log")).unwrap();
+    assert_eq!(log.matches("a message failed and stays in its queue").count(), 5, "{log}");
+    assert!(log.contains("the message is no settle of version 1"), "{log}");
+    assert!(!log.contains("poisoner"), "{log}");
+}
+
+/// Lets a settle that failed come back after so many seconds instead of six minutes.
+fn settles_visible_after(options: &mut local::stack::Options, seconds: u64) {
+    options.visibility_seconds.insert("SettleQueue".to_owned(), seconds);
+}
+
+/// What `look` finds, asked until it finds something; bounded by far more than it can take.
+async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_mins(1), found).await;
+    found.unwrap_or_else(|_| panic!("{what} did not come"))
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ fn minute(number: i64) -> Minute {
     Minute::containing(jiff::Timestamp::UNIX_EPOCH).later(number)
 }
 
-/// The plan's minutes as distances from the last minute that is over.
+/// The plan's minutes as distances from the minute under way, given the last that is over.
 fn distances(completed: Option<i64>, last: i64) -> Vec<u64> {
     let plan = Plan::new(completed.map(minute), minute(last));
-    plan.minutes().iter().map(|looked| minute(last).since(*looked)).collect()
+    plan.minutes().iter().map(|looked| minute(last + 1).since(*looked)).collect()
 }
 
 fn reached(completed: Option<i64>, last: i64, unclean: &[i64]) -> Option<Minute> {
@@ -18,38 +18,38 @@ fn reached(completed: Option<i64>, last: i64, unclean: &[i64]) -> Option<Minute>
 }
 
 #[test]
-fn a_run_after_a_complete_minute_looks_at_the_new_one_and_again_at_four_of_the_last_hour() {
-    assert_eq!(distances(Some(9_999), 10_000), [60, 15, 5, 1, 0]);
+fn a_run_looks_at_the_minute_under_way_the_one_before_and_again_at_four_of_the_last_hour() {
+    assert_eq!(distances(Some(9_999), 10_000), [61, 16, 6, 2, 1, 0]);
 }
 
 #[test]
-fn every_minute_is_looked_at_five_times_over_an_hour() {
-    let looks = (10_000..=10_060).filter(|last| {
+fn every_minute_is_looked_at_while_it_is_under_way_and_five_times_over_the_hour_after() {
+    let looks = (9_990..=10_070).filter(|last| {
         let looked = Plan::new(Some(minute(last - 1)), minute(*last));
         looked.minutes().contains(&minute(10_000))
     });
-    assert_eq!(looks.map(|last| last - 10_000).collect::<Vec<_>>(), [0, 1, 5, 15, 60]);
+    assert_eq!(looks.map(|last| last - 10_000).collect::<Vec<_>>(), [-1, 0, 1, 5, 15, 60]);
 }
 
 #[test]
 fn a_run_after_an_outage_does_the_last_hour_first_and_then_the_oldest_hour() {
     let looked = distances(Some(9_499), 10_000);
     let (recent, backlog) = looked.split_at(looked.len() - 60);
-    assert!((0..=60).all(|distance| recent.contains(&distance)));
-    assert_eq!(backlog, (441..=500).rev().collect::<Vec<_>>());
+    assert!((0..=61).all(|distance| recent.contains(&distance)));
+    assert_eq!(backlog, (442..=501).rev().collect::<Vec<_>>());
 }
 
 #[test]
 fn the_first_run_starts_a_day_and_a_holds_life_ago() {
     let looked = distances(None, 10_000);
-    assert_eq!(looked.iter().max(), Some(&1_460));
+    assert_eq!(looked.iter().max(), Some(&1_461));
 }
 
 #[test]
 fn an_event_that_is_not_newer_looks_through_the_last_hour() {
     for completed in [10_000, 10_007, 600_000] {
         let looked = distances(Some(completed), 10_000);
-        assert!((0..=60).all(|distance| looked.contains(&distance)), "{completed}");
+        assert!((0..=61).all(|distance| looked.contains(&distance)), "{completed}");
     }
 }
 
@@ -58,6 +58,11 @@ fn progress_stops_before_the_first_minute_that_is_not_clean() {
     assert_eq!(reached(Some(9_999), 10_000, &[]), Some(minute(10_000)));
     assert_eq!(reached(Some(9_990), 10_000, &[9_995]), Some(minute(9_994)));
     assert_eq!(reached(Some(9_999), 10_000, &[10_000]), None);
+}
+
+#[test]
+fn the_minute_under_way_is_no_progress_and_holds_none_back() {
+    assert_eq!(reached(Some(9_999), 10_000, &[10_001]), Some(minute(10_000)));
 }
 
 #[test]

@@ -81,11 +81,11 @@ fn a_hold_has_one_outcome_and_it_gives_back_what_was_not_charged() {
 }
 
 #[test]
-fn a_hold_may_be_open_for_two_minutes_past_its_expiry() {
+fn a_hold_may_be_open_for_ninety_seconds_past_its_expiry() {
     let nothing = |_: &mut Table| {};
-    check("pack 10, hold 6 as a, wait 22m", nothing, &[]);
+    check("pack 10, hold 6 as a, wait 1290s", nothing, &[]);
     let mut story = Story::begin();
-    for step in ["pack 10", "hold 6 as a", "wait 1321s"] {
+    for step in ["pack 10", "hold 6 as a", "wait 1291s"] {
         story.tell(step).unwrap();
     }
     let found = story.bank.table.violations(story.bank.now);

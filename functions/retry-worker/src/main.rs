@@ -1,0 +1,15 @@
+//! Starts `retry-worker`; what it does is in the library.
+
+use std::sync::Arc;
+
+use retry_worker::{Deps, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), startup::Error> {
+    let deps = Arc::new(Deps::start(&startup::begin()?).await?);
+    startup::run_batch(move |message| {
+        let deps = Arc::clone(&deps);
+        async move { handle(message, &deps).await }
+    })
+    .await
+}
