@@ -18,12 +18,13 @@ use ledger::{
 };
 use ledger_dynamodb::StoreError;
 use startup::{error_chain, new_ulid};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     call::Call,
     guard::{Admitted, Guard},
     report::Remaining,
+    settle,
 };
 
 #[cfg(test)]
@@ -31,6 +32,10 @@ mod tests;
 
 /// How long an answer waits for a number that only decorates it.
 const BALANCE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The least time for a hold to be worth trying: it takes some ten milliseconds, and a second
+/// attempt after a lost connection not much more.
+const HOLD_LIMIT_MIN: Duration = Duration::from_millis(500);
 
 /// The books of one call.
 #[derive(Debug)]
@@ -129,12 +134,50 @@ async fn place_hold(admitted: &Admitted) -> Result<(Hold, Price), ApiError> {
             expires_at: now.checked_add(settings.hold_time).unwrap_or(Timestamp::MAX),
         },
     };
-    match guard.store.hold(&hold, settings.signup).await {
+    match hold_in_time(admitted, &hold).await? {
         Ok(()) => Ok((hold, price)),
         Err(StoreError::Rejected(rejection)) => Err(rejection.into()),
-        Err(error @ StoreError::Unavailable(_)) => Err(ApiError::ledger_unavailable(&error)),
+        Err(error @ StoreError::Unavailable(_)) => {
+            settle::give_back(&guard.queue, &guard.clock, &hold, admitted.deadline).await;
+            Err(not_known_held(&error))
+        }
         Err(error @ StoreError::Corrupt { .. }) => Err(ApiError::internal(&error)),
     }
+}
+
+/// Places the hold while there is time for what follows it, and not at all where the time is
+/// short already.
+async fn hold_in_time(
+    admitted: &Admitted,
+    hold: &Hold,
+) -> Result<Result<(), StoreError>, ApiError> {
+    let Admitted { guard, settings, deadline, .. } = admitted;
+    let holding = guard.store.hold(hold, settings.signup);
+    let Some(deadline) = deadline else {
+        return Ok(holding.await);
+    };
+    let by = deadline.checked_sub(settle::RESERVE);
+    let Some(by) = by.filter(|by| *by >= Instant::now() + HOLD_LIMIT_MIN) else {
+        tracing::error!("too little time is left to hold credits");
+        let detail = "too little time is left for this call; nothing was held and nothing called";
+        return Err(unavailable(detail));
+    };
+    let late = |_| Err(StoreError::Unavailable("no answer in time".into()));
+    Ok(timeout_at(by, holding).await.unwrap_or_else(late))
+}
+
+/// The hold may be there or not.
+fn not_known_held(error: &StoreError) -> ApiError {
+    tracing::error!(error = error_chain(error), "it is not known whether credits were held");
+    unavailable(
+        "the ledger could not be reached; the provider was not called, and credits that may have \
+         been held are given back",
+    )
+}
+
+fn unavailable(detail: &str) -> ApiError {
+    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "ledger_unavailable", detail);
+    error.retry_after(1)
 }
 
 /// No price book at all: one that cannot be understood is as good as none.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn, routing::post};
-use http_api::{TokenVerifier, method_not_allowed, not_found, openai_errors};
+use http_api::{method_not_allowed, not_found, openai_errors};
 use ledger_dynamodb::{LedgerStore, TableNames};
 use startup::{BoxError, Cached, HttpClient, Parameters, Startup, StartupError, error_chain};
 
@@ -81,12 +81,14 @@ pub fn router(guard: Guard) -> Router {
         .route("/api/ai/chat", post(guard::chat))
         .route("/api/ai/image", post(guard::image))
         .method_not_allowed_fallback(method_not_allowed);
+    // Whatever an SDK asks for below its base URL is answered in the words it reads.
     let compatible = Router::new()
-        .route("/v1/chat/completions", post(guard::chat))
-        .route("/v1/images/generations", post(guard::image))
+        .route("/chat/completions", post(guard::chat))
+        .route("/images/generations", post(guard::image))
+        .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(openai_errors));
-    ours.merge(compatible)
+    ours.nest("/v1", compatible)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(body_bytes))
         .with_state(guard)
@@ -115,7 +117,7 @@ async fn live_settings(startup: &Startup) -> Result<Cached<Settings>, BoxError> 
         parameters: startup.parameters(),
         names: full_names(startup)?,
         http: startup.http.clone(),
-        verifier: Mutex::default(),
+        last: Mutex::default(),
     });
     let fetch = move || {
         let source = Arc::clone(&source);
@@ -131,12 +133,12 @@ fn full_names(startup: &Startup) -> Result<Vec<String>, StartupError> {
     Ok(settings.chain(SECRETS.iter().map(|name| format!("{secrets}/{name}"))).collect())
 }
 
-/// Where settings are read, and the verifier made from the last ones: it holds fetched keys.
+/// Where settings are read, and the last ones that were.
 struct SettingsSource {
     parameters: Parameters,
     names: Vec<String>,
     http: HttpClient,
-    verifier: Mutex<Option<Arc<TokenVerifier>>>,
+    last: Mutex<Option<Settings>>,
 }
 
 impl SettingsSource {
@@ -144,9 +146,12 @@ impl SettingsSource {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let values: BTreeMap<String, String> = self.parameters.read(&names).await?;
         let lookup = |name: &str| values.get(name).cloned();
-        let mut verifier = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
-        let settings = Settings::read(lookup, &self.http, verifier.as_ref())?;
-        *verifier = Some(Arc::clone(&settings.verifier));
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = match last.as_ref() {
+            Some(last) => Settings::renew(lookup, &self.http, last),
+            None => Settings::read(lookup, &self.http)?,
+        };
+        *last = Some(settings.clone());
         Ok(settings)
     }
 }

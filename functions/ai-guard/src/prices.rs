@@ -1,6 +1,9 @@
 //! The price book in force, as the table has it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use ledger::price::PriceBook;
 use ledger_dynamodb::LedgerStore;
@@ -12,21 +15,31 @@ use tokio::{sync::OnceCell, time::timeout};
 const FIRST_READ_LIMIT: Duration = Duration::from_secs(2);
 
 /// The price book, read from the table when it is first wanted and then kept fresh. Where nobody
-/// has written one, the default of the ledger is in force.
+/// has written one, the default of the ledger is in force. A book that is there no more, because
+/// a read was behind or somebody deleted it by mistake, stays in force: nobody is charged other
+/// prices by accident.
 ///
 /// A table that cannot be reached must not stop a cold start: with credits off no call needs a
 /// price, and with credits on a call without one is refused by itself.
 #[derive(Debug)]
 pub struct Prices {
     clock: Clock,
-    store: LedgerStore,
+    source: Arc<Source>,
     cached: OnceCell<Cached<PriceBook>>,
+}
+
+/// The table, and the last book that was found there.
+#[derive(Debug)]
+struct Source {
+    store: LedgerStore,
+    last: Mutex<Option<PriceBook>>,
 }
 
 impl Prices {
     /// Reads nothing yet.
     pub fn new(clock: Clock, store: LedgerStore) -> Self {
-        Self { clock, store, cached: OnceCell::new() }
+        let source = Arc::new(Source { store, last: Mutex::default() });
+        Self { clock, source, cached: OnceCell::new() }
     }
 
     /// The book in force. An error only while none has ever been read.
@@ -37,11 +50,23 @@ impl Prices {
     }
 
     async fn load(&self) -> Result<Cached<PriceBook>, BoxError> {
-        let store = self.store.clone();
+        let source = Arc::clone(&self.source);
         let fetch = move || {
-            let store = store.clone();
-            async move { Ok(store.price_book().await?.unwrap_or_default()) }
+            let source = Arc::clone(&source);
+            async move { source.read().await }
         };
         Cached::load(self.clock.clone(), fetch).await
+    }
+}
+
+impl Source {
+    async fn read(&self) -> Result<PriceBook, BoxError> {
+        let found = self.store.price_book().await?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.is_none() && last.is_some() {
+            tracing::error!("the price book is gone from the table, the last one stays in force");
+        }
+        *last = found.or_else(|| last.take());
+        Ok(last.clone().unwrap_or_default())
     }
 }

@@ -1,12 +1,14 @@
 //! What an operator can change while the guard runs. A call keeps the settings it began with.
 
-use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr, sync::Arc, time::Duration,
+};
 
 use http::{HeaderValue, Uri, uri::Scheme};
 use http_api::{InvalidTokenSettings, TokenSettings, TokenVerifier};
 use jiff::SignedDuration;
 use ledger::{Credits, mode::Mode};
-use startup::HttpClient;
+use startup::{HttpClient, error_chain};
 
 #[cfg(test)]
 mod tests;
@@ -88,7 +90,7 @@ pub enum InvalidSettings {
         /// The setting.
         name: &'static str,
         /// What it must be.
-        reason: &'static str,
+        reason: String,
     },
     /// The settings by which callers are known.
     #[error(transparent)]
@@ -104,37 +106,68 @@ impl fmt::Debug for InvalidSettings {
 
 impl Settings {
     /// Reads the settings from a lookup by name. Token keys that are not at hand are fetched
-    /// through `http`; `previous` gives its keys on where nothing about tokens has changed.
+    /// through `http`.
     pub fn read(
+        lookup: impl Fn(&str) -> Option<String>,
+        http: &HttpClient,
+    ) -> Result<Self, InvalidSettings> {
+        Self::read_after(lookup, http, None)
+    }
+
+    /// Reads the settings again. Where one of them cannot be used, which is logged by name, all
+    /// stay as they were but the mode: a slip in one setting must not take the off switch away.
+    /// Fetched token keys are kept where nothing about tokens has changed.
+    #[must_use]
+    pub fn renew(
+        lookup: impl Fn(&str) -> Option<String>,
+        http: &HttpClient,
+        previous: &Self,
+    ) -> Self {
+        let read = Self::read_after(&lookup, http, Some(&previous.verifier));
+        read.unwrap_or_else(|error| {
+            let error = error_chain(&error);
+            tracing::error!(error, "the settings cannot be used; all but the mode stay");
+            Self { mode: mode(&lookup), ..previous.clone() }
+        })
+    }
+
+    fn read_after(
         lookup: impl Fn(&str) -> Option<String>,
         http: &HttpClient,
         previous: Option<&Arc<TokenVerifier>>,
     ) -> Result<Self, InvalidSettings> {
-        let optional = |name: &str| {
-            let value = lookup(name)?.trim().to_owned();
-            (!value.is_empty()).then_some(value)
-        };
-        let number = |name, default: i64, range: std::ops::RangeInclusive<i64>, reason| {
+        let optional = |name: &str| filled(&lookup, name);
+        let number = |name, default: i64, range: RangeInclusive<i64>, unit| {
             let Some(text) = optional(name) else {
                 return Ok(default);
             };
             let value = text.parse().ok().filter(|value| range.contains(value));
-            value.ok_or(InvalidSettings::Invalid { name, reason })
+            let (min, max) = range.into_inner();
+            let reason = || format!("it must be a whole number of {unit} from {min} to {max}");
+            value.ok_or_else(|| InvalidSettings::Invalid { name, reason: reason() })
         };
-        let signup_max = Credits::MAX.get();
-        let reason = "it must be a whole number of credits, not negative";
-        let signup = number("SIGNUP_CREDITS", 0, 0..=signup_max, reason)?;
-        let reason = "it must be a whole number of seconds from 1 to 86400";
-        let hold_seconds = number("HOLD_SECONDS", HOLD_SECONDS, 1..=HOLD_SECONDS_MAX, reason)?;
+        let signup = number("SIGNUP_CREDITS", 0, 0..=Credits::MAX.get(), "credits")?;
+        let hold_range = 1..=HOLD_SECONDS_MAX;
+        let hold_seconds = number("HOLD_SECONDS", HOLD_SECONDS, hold_range, "seconds")?;
         let tokens = TokenSettings::from_lookup(&lookup)?;
         Ok(Self {
-            mode: Mode::parse(optional("CREDITS_ENABLED").as_deref()),
+            mode: mode(&lookup),
             signup: Credits::new(signup).unwrap_or_default(),
             hold_time: SignedDuration::from_secs(hold_seconds),
             provider: ProviderSettings::read(optional)?,
             verifier: verifier(tokens, http, previous)?,
         })
     }
+}
+
+fn mode(lookup: impl Fn(&str) -> Option<String>) -> Mode {
+    Mode::parse(filled(lookup, "CREDITS_ENABLED").as_deref())
+}
+
+/// A setting without the blanks around it; `None` where nothing is left.
+fn filled(lookup: impl Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    let value = lookup(name)?.trim().to_owned();
+    (!value.is_empty()).then_some(value)
 }
 
 fn verifier(
@@ -156,21 +189,19 @@ fn verifier(
 impl ProviderSettings {
     fn read(optional: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSettings> {
         let required = |name| optional(name).ok_or(InvalidSettings::Missing(name));
+        let invalid = |name, reason: &str| InvalidSettings::Invalid { name, reason: reason.into() };
         let name = "PROVIDER_BASE_URL";
         let base_url = required(name)?.trim_end_matches('/').to_owned();
         if !is_base_url(&base_url) {
-            let reason = "it must be an http or https address without a query";
-            return Err(InvalidSettings::Invalid { name, reason });
+            return Err(invalid(name, "it must be an http or https address without a query"));
         }
         let models = required("PROVIDER_MODELS")?;
         let reason = "it must name models, separated by commas, or be an asterisk";
-        let models = models
-            .parse()
-            .map_err(|NoModel| InvalidSettings::Invalid { name: "PROVIDER_MODELS", reason })?;
+        let models = models.parse().map_err(|NoModel| invalid("PROVIDER_MODELS", reason))?;
         let key = required("PROVIDER_KEY")?;
         let reason = "it has a character that no header may contain";
         let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
-            .map_err(|_| InvalidSettings::Invalid { name: "PROVIDER_KEY", reason })?;
+            .map_err(|_| invalid("PROVIDER_KEY", reason))?;
         authorization.set_sensitive(true);
         Ok(Self { base_url, authorization, models })
     }

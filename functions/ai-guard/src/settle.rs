@@ -1,5 +1,5 @@
 //! The end of a hold, exactly once: written to the ledger, or handed to the queue where the
-//! ledger cannot be reached, or left to the hold's expiry where nothing can be. The caller has
+//! ledger does not take it now, or left to the hold's expiry where nothing does. The caller has
 //! the answer in any case.
 
 use std::time::Duration;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use jiff::Timestamp;
 use ledger::{
-    Credits,
+    Credits, Rejection,
     entry::Actor,
     hold::{Ending, Hold},
 };
-use ledger_dynamodb::{End, LedgerStore, StoreError};
+use ledger_dynamodb::{End, Ended, LedgerStore, StoreError};
 use serde_json::json;
 use startup::{BoxError, Clock, error_chain, metric, new_ulid};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,13 +23,23 @@ const QUEUE_LIMIT: Duration = Duration::from_secs(3);
 /// milliseconds where the queue can be reached, and a second one after a quick failure.
 const QUEUE_LIMIT_MIN: Duration = Duration::from_millis(900);
 
-/// How long the ledger may take even where the deadline is nearer: a settle that is not tried is
-/// a call given away.
-const SETTLE_LIMIT_MIN: Duration = Duration::from_millis(1_500);
+/// How long the ledger may take, also where the deadline has come nearer than it should have: as
+/// long as it goes on trying by itself, because a settle that is given up early is queued for
+/// nothing.
+const LEDGER_LIMIT_MIN: Duration = Duration::from_secs(2);
+
+/// What is left before the deadline for the last bytes to be sent.
+const LAST_BYTES: Duration = Duration::from_millis(500);
 
 /// What has to be left of the time when the provider is no longer waited for: the ledger, the
-/// queue, and half a second for the last bytes to be sent.
-pub(crate) const RESERVE: Duration = Duration::from_millis(2_900);
+/// queue, and the last bytes.
+pub(crate) const RESERVE: Duration =
+    LEDGER_LIMIT_MIN.saturating_add(QUEUE_LIMIT_MIN).saturating_add(LAST_BYTES);
+
+/// How long the queue keeps back the release of a hold that may have been placed: an attempt that
+/// was given up may still arrive, and a release before it would find nothing to give back. One
+/// that is on its way for longer than this is left to its expiry.
+const GIVE_BACK_DELAY: Duration = Duration::from_secs(10);
 
 /// How a hold was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,43 +60,68 @@ pub(crate) async fn end(
     ending: Ending,
     deadline: Option<Instant>,
 ) -> Settled {
-    let at = clock.now();
-    let end = End { ending, at, actor: Actor::System("ai-guard".to_owned()), id: new_ulid(at) };
-    let ended = match deadline {
-        None => store.end(hold, &end).await,
-        Some(deadline) => {
-            let least = Instant::now() + SETTLE_LIMIT_MIN;
-            let by = deadline.checked_sub(QUEUE_LIMIT_MIN).map_or(least, |by| by.max(least));
-            let late = |_| Err(StoreError::Unavailable("no answer before the deadline".into()));
-            timeout_at(by, store.end(hold, &end)).await.unwrap_or_else(late)
-        }
-    };
-    let error = match ended {
+    let end = new_end(clock, ending);
+    let error = match end_in_time(store, hold, &end, deadline).await {
         Ok(ended) => {
             let how = if ended.late { "settled_late" } else { ending.as_str() };
             return Settled { charged: ended.charged, how };
         }
-        Err(StoreError::Rejected(rejection)) => {
+        Err(StoreError::Rejected(rejection)) if is_final(&rejection) => {
             tracing::error!(hold = %hold.id, code = rejection.code(), "the hold ended otherwise");
+            metric::count(end.at, "SettlesRefused", &[], 1);
             return Settled { charged: Credits::ZERO, how: "ended_otherwise" };
         }
         Err(error) => error,
     };
     let error = error_chain(&error);
     tracing::error!(hold = %hold.id, error, "the outcome could not be written");
-    let charged = ending.charged();
-    match queue.send(hold, &end, deadline).await {
-        Ok(()) => {
-            metric::count(at, "SettlesQueued", &[], 1);
-            Settled { charged, how: "queued" }
-        }
-        Err(error) => {
-            let error = error_chain(error.as_ref());
-            tracing::error!(hold = %hold.id, error, "the outcome could not be queued either");
-            metric::count(at, "SettlesLost", &[], 1);
-            Settled { charged, how: "left_to_expiry" }
-        }
+    let how = queue.take(hold, &end, Duration::ZERO, deadline).await;
+    Settled { charged: ending.charged(), how }
+}
+
+/// Queues the release of a hold of which it is not known whether it was placed, so that its
+/// credits are not out of reach until it expires. Nothing is lost where it was not placed: the
+/// ledger releases no hold that it does not have.
+pub(crate) async fn give_back(
+    queue: &SettleQueue,
+    clock: &Clock,
+    hold: &Hold,
+    deadline: Option<Instant>,
+) {
+    // A free call keeps nothing from anybody.
+    if hold.amount.is_positive() {
+        let end = new_end(clock, Ending::Released);
+        queue.take(hold, &end, GIVE_BACK_DELAY, deadline).await;
     }
+}
+
+fn new_end(clock: &Clock, ending: Ending) -> End {
+    let at = clock.now();
+    End { ending, at, actor: Actor::System("ai-guard".to_owned()), id: new_ulid(at) }
+}
+
+async fn end_in_time(
+    store: &LedgerStore,
+    hold: &Hold,
+    end: &End,
+    deadline: Option<Instant>,
+) -> Result<Ended, StoreError> {
+    let Some(deadline) = deadline else {
+        return store.end(hold, end).await;
+    };
+    let least = Instant::now() + LEDGER_LIMIT_MIN;
+    let by = deadline.checked_sub(QUEUE_LIMIT_MIN + LAST_BYTES).map_or(least, |by| by.max(least));
+    let late = |_| Err(StoreError::Unavailable("no answer before the deadline".into()));
+    timeout_at(by, store.end(hold, end)).await.unwrap_or_else(late)
+}
+
+/// Whether the same outcome will be refused for ever. Any other refusal, that the account is busy
+/// for example, is about this moment.
+fn is_final(rejection: &Rejection) -> bool {
+    matches!(
+        rejection,
+        Rejection::HoldEnded { .. } | Rejection::NoHold | Rejection::ChargeOutsideHold { .. }
+    )
 }
 
 /// The queue of outcomes that are still to be written.
@@ -102,17 +137,36 @@ impl SettleQueue {
         Self { client, url }
     }
 
-    /// Queues the outcome. The client's own attempts are the retries; together with the time
-    /// limit they are bounded.
+    /// Queues the outcome, or leaves the hold to its expiry. Returns which of the two, for logs.
+    async fn take(
+        &self,
+        hold: &Hold,
+        end: &End,
+        delay: Duration,
+        deadline: Option<Instant>,
+    ) -> &'static str {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now() + LAST_BYTES));
+        let limit = left.map_or(QUEUE_LIMIT, |left| left.clamp(QUEUE_LIMIT_MIN, QUEUE_LIMIT));
+        let Err(error) = self.send(hold, end, delay, limit).await else {
+            metric::count(end.at, "SettlesQueued", &[], 1);
+            return "queued";
+        };
+        let error = error_chain(error.as_ref());
+        tracing::error!(hold = %hold.id, error, "the outcome could not be queued either");
+        metric::count(end.at, "SettlesLost", &[], 1);
+        "left_to_expiry"
+    }
+
+    /// The client's own attempts are the retries; together with the time limit they are bounded.
     async fn send(
         &self,
         hold: &Hold,
         end: &End,
-        deadline: Option<Instant>,
+        delay: Duration,
+        limit: Duration,
     ) -> Result<(), BoxError> {
-        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let limit = left.map_or(QUEUE_LIMIT, |left| left.clamp(QUEUE_LIMIT_MIN, QUEUE_LIMIT));
         let request = self.client.send_message().queue_url(&self.url);
+        let request = request.delay_seconds(i32::try_from(delay.as_secs())?);
         let sending = request.message_body(message(hold, end)).send();
         timeout(limit, sending).await??;
         Ok(())
@@ -146,6 +200,24 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn only_a_hold_that_has_ended_or_cannot_end_so_is_not_tried_again() {
+        let never = [
+            Rejection::NoHold,
+            Rejection::HoldEnded { ended: "released", wanted: "settled" },
+            Rejection::ChargeOutsideHold { charged: 2.into(), held: 1.into() },
+        ];
+        assert!(never.iter().all(is_final));
+        let for_now =
+            [Rejection::Busy, Rejection::RateLimited, Rejection::TooManyBuckets { limit: 50 }];
+        assert!(!for_now.iter().any(is_final));
+    }
+
+    #[test]
+    fn the_reserve_holds_everything_that_follows_the_provider() {
+        assert_eq!(RESERVE, Duration::from_millis(3_400));
+    }
 
     #[test]
     fn a_message_names_the_hold_and_says_how_it_is_to_end() {

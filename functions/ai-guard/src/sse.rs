@@ -2,6 +2,8 @@
 //! frame ends, whether it ends the stream, reports an error, or carries content. The bytes of a
 //! frame are kept as they came, because they go on unchanged.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::content::Content;
@@ -10,8 +12,8 @@ use crate::content::Content;
 mod tests;
 
 /// The largest frame. A streamed picture comes as one frame of a few megabytes; text frames are a
-/// thousand times smaller. Two of these fit the function's memory beside everything else.
-const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// thousand times smaller.
+pub(crate) const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What a frame means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub(crate) enum Event {
         /// Whether it holds anything the caller asked for, not only roles, usage or an end.
         has_content: bool,
     },
-    /// Nothing of the answer: a comment, a retry time, blank lines.
+    /// Nothing of the answer: a comment, a heartbeat without data, a retry time, blank lines.
     Other,
     /// Not what this protocol sends.
     Malformed,
@@ -92,23 +94,8 @@ pub(crate) fn classify(frame: &[u8]) -> Event {
     };
     // A stream may begin with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut data: Option<String> = None;
-    let mut is_error = false;
-    for line in text.lines() {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match (name, &mut data) {
-            ("data", None) => data = Some(value.to_owned()),
-            ("data", Some(data)) => {
-                data.push('\n');
-                data.push_str(value);
-            }
-            ("event", _) => is_error = value == "error",
-            // A comment, a field of the protocol that is none of ours, or one to be ignored.
-            _ => {}
-        }
-    }
-    match data {
+    let is_error = values(text, "event").last() == Some("error");
+    match data(text) {
         _ if is_error => Event::Error,
         None => {
             if is_protocol(text) {
@@ -117,6 +104,7 @@ pub(crate) fn classify(frame: &[u8]) -> Event {
                 Event::Malformed
             }
         }
+        Some(data) if data.trim().is_empty() => Event::Other,
         Some(data) if data.trim() == "[DONE]" => Event::Done,
         Some(data) => match Content::read(data.as_bytes()) {
             Ok(content) if content.is_error() => Event::Error,
@@ -124,6 +112,27 @@ pub(crate) fn classify(frame: &[u8]) -> Event {
             Err(_) => Event::Malformed,
         },
     }
+}
+
+/// The values of every field called `name`, in order.
+fn values<'text>(text: &'text str, name: &str) -> impl Iterator<Item = &'text str> {
+    text.lines().filter_map(move |line| {
+        let (found, value) = line.split_once(':').unwrap_or((line, ""));
+        (found == name).then(|| value.strip_prefix(' ').unwrap_or(value))
+    })
+}
+
+/// The data of a frame, its lines joined; `None` where it has none. One line, as providers send
+/// it, is not copied: it may be a picture of megabytes.
+fn data(text: &str) -> Option<Cow<'_, str>> {
+    let mut lines = values(text, "data");
+    let first = Cow::Borrowed(lines.next()?);
+    Some(lines.fold(first, |data, line| {
+        let mut data = data.into_owned();
+        data.push('\n');
+        data.push_str(line);
+        Cow::Owned(data)
+    }))
 }
 
 /// Whether every line is a comment or a field that the protocol knows. A page of HTML or a bare

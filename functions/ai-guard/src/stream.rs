@@ -19,15 +19,21 @@ use crate::{
     answer::{self, BUFFERED_BYTES_MAX, escaped_bytes},
     provider::{AnswerBody, Answering, Failure},
     report::{Report, stream_headers},
-    sse::{Event, FrameTooLarge, Splitter, classify},
+    sse::{Event, FRAME_BYTES_MAX, FrameTooLarge, Splitter, classify},
     tab::Tab,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// Frames that wait for a slow reader before the provider is made to wait too.
-const FRAMES_IN_FLIGHT: usize = 16;
+/// Frames that wait for a slow reader before the provider is made to wait too. With the largest
+/// frames, 8 MB each, one waits here, one to get here, one is being written and one is being put
+/// together in a buffer of up to twice its size: 40 MB, well within the function's 128 MB. Small
+/// frames lose nothing: each is to be written at once anyway.
+const FRAMES_IN_FLIGHT: usize = 1;
+
+/// The end of a stream, in our words where the provider has none.
+const DONE: &str = "data: [DONE]\n\n";
 
 /// Passes the stream on as it comes. Nothing is answered before the first event of it has come,
 /// so what fails before is an error with a status of its own.
@@ -98,7 +104,8 @@ struct Forwarded {
 enum End {
     /// With the frame that says so, which is still to be sent.
     Done(Bytes),
-    /// Without it, but in order: some providers leave it out.
+    /// Without it, but in order: some providers leave it out. It is added, because the SDKs stop
+    /// reading only there, and would take what follows for a part of the answer.
     Clean,
     /// Before its end.
     Broke(Failure),
@@ -167,12 +174,17 @@ impl Frames {
     /// Waits for the first frame of an answer. A stream that ends before is no answer.
     async fn opening(&mut self) -> Result<Opening, Failure> {
         let mut frames = Vec::new();
+        let mut size = 0_usize;
         while let Some((frame, event)) = self.next().await? {
             if event == Event::Done {
                 break;
             }
             // Comments may come before; a provider that sends nothing else is stopped by the
-            // deadline.
+            // deadline, or here if it is fast.
+            size = size.saturating_add(frame.len());
+            if size > FRAME_BYTES_MAX {
+                return Err(Failure::TooLarge);
+            }
             frames.push(frame);
             if let Event::Chunk { has_content } = event {
                 return Ok(Opening { frames, has_content });
@@ -244,15 +256,15 @@ async fn forward(frames: &mut Frames, opening: Opening, sink: &mut Sink<'_>) -> 
     Forwarded { end, has_content }
 }
 
-/// What follows once the call is settled: the end that was held back, or the error that came in
-/// its place, and what the call did to the caller's credits.
-fn tail(end: &End, report: &Report) -> Vec<Bytes> {
+/// What follows once the call is settled: the end, as it was held back or in our words, or the
+/// error that came in its place, and what the call did to the caller's credits.
+fn tail(end: &End, report: &Report) -> [Bytes; 2] {
     let last = match end {
-        End::Done(frame) => Some(frame.clone()),
-        End::Clean => None,
-        End::Broke(failure) => Some(error_frame(failure)),
+        End::Done(frame) => frame.clone(),
+        End::Clean => Bytes::from_static(DONE.as_bytes()),
+        End::Broke(failure) => error_frame(failure),
     };
-    last.into_iter().chain([report.event()]).collect()
+    [last, report.event()]
 }
 
 /// An error in the shape the SDKs look for in a stream.

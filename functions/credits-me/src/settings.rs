@@ -38,7 +38,7 @@ const KEYS_LIMIT: Duration = Duration::from_secs(3);
 const PRICES_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// The settings of one moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Whether credits count.
     pub mode: Mode,
@@ -65,13 +65,17 @@ impl Settings {
         verifier: Arc<TokenVerifier>,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self {
-            mode: Mode::parse(values.get("CREDITS_ENABLED").map(String::as_str)),
+            mode: mode(values),
             signup: credits(values, "SIGNUP_CREDITS", Credits::ZERO)?,
             low_balance: credits(values, "LOW_BALANCE", LOW_BALANCE)?,
             prices,
             verifier,
         })
     }
+}
+
+fn mode(values: &BTreeMap<String, String>) -> Mode {
+    Mode::parse(values.get("CREDITS_ENABLED").map(String::as_str))
 }
 
 fn credits(
@@ -96,7 +100,8 @@ pub(crate) async fn keep_current(
         names: NAMES.map(|name| format!("{}/{name}", path.trim_end_matches('/'))),
         store,
         http: startup.http.clone(),
-        verifier: Mutex::new(None),
+        last: Mutex::default(),
+        last_book: Mutex::default(),
     });
     let read = move || {
         let source = Arc::clone(&source);
@@ -111,9 +116,10 @@ struct Source {
     names: [String; NAMES.len()],
     store: LedgerStore,
     http: HttpClient,
-    /// The verifier made last: it is kept while nothing about tokens changes, because it holds
-    /// the keys it has fetched.
-    verifier: Mutex<Option<Arc<TokenVerifier>>>,
+    /// The settings made last.
+    last: Mutex<Option<Settings>>,
+    /// The price book that was found last.
+    last_book: Mutex<Option<PriceBook>>,
 }
 
 impl Source {
@@ -121,12 +127,34 @@ impl Source {
         let names = self.names.each_ref().map(String::as_str);
         let (values, prices) = tokio::join!(self.parameters.read(&names), self.prices());
         let values = values?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let verifier = last.as_ref().map(|last| &last.verifier);
+        let settings = match (self.settings(&values, prices.clone(), verifier), last.as_ref()) {
+            // A slip in one setting must not take the off switch away.
+            (Err(error), Some(last)) => {
+                let error = error_chain(error.as_ref());
+                tracing::error!(error, "the settings cannot be used; all but the mode stay");
+                Settings { mode: mode(&values), prices, ..last.clone() }
+            }
+            (read, _) => read?,
+        };
+        *last = Some(settings.clone());
+        Ok(settings)
+    }
+
+    fn settings(
+        &self,
+        values: &BTreeMap<String, String>,
+        prices: Option<PriceBook>,
+        verifier: Option<&Arc<TokenVerifier>>,
+    ) -> Result<Settings, BoxError> {
         let token = TokenSettings::from_lookup(|name| values.get(name).cloned())?;
-        Ok(Settings::new(&values, prices, self.verifier(token)?)?)
+        Ok(Settings::new(values, prices, self.verifier(token, verifier)?)?)
     }
 
     /// The prices are needed by one route only, and not while credits are off: a table out of
-    /// reach must neither stop a start nor keep a change of mode from being seen.
+    /// reach must neither stop a start nor keep a change of mode from being seen. A book that is
+    /// there no more stays in force, as it does for calls.
     async fn prices(&self) -> Option<PriceBook> {
         let read = tokio::time::timeout(PRICES_LIMIT, self.store.price_book()).await;
         let read = read.map_err(BoxError::from).and_then(|book| book.map_err(BoxError::from));
@@ -134,12 +162,23 @@ impl Source {
             let error = error_chain(error.as_ref());
             tracing::warn!(error, "the prices could not be read");
         });
-        Some(book.ok()?.unwrap_or_default())
+        let book = book.ok()?;
+        let mut last = self.last_book.lock().unwrap_or_else(PoisonError::into_inner);
+        if book.is_none() && last.is_some() {
+            tracing::error!("the price book is gone from the table, the last one stays in force");
+        }
+        *last = book.or_else(|| last.take());
+        Some(last.clone().unwrap_or_default())
     }
 
-    fn verifier(&self, token: TokenSettings) -> Result<Arc<TokenVerifier>, InvalidTokenSettings> {
-        let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(verifier) = kept.as_ref().filter(|verifier| *verifier.settings() == token) {
+    /// The verifier is kept while nothing about tokens changes, because it holds the keys it has
+    /// fetched.
+    fn verifier(
+        &self,
+        token: TokenSettings,
+        last: Option<&Arc<TokenVerifier>>,
+    ) -> Result<Arc<TokenVerifier>, InvalidTokenSettings> {
+        if let Some(verifier) = last.filter(|verifier| *verifier.settings() == token) {
             return Ok(Arc::clone(verifier));
         }
         let http = self.http.clone();
@@ -147,9 +186,7 @@ impl Source {
             let http = http.clone();
             async move { http.get(&url, KEYS_BYTES_MAX, KEYS_LIMIT).await }
         };
-        let verifier = Arc::new(TokenVerifier::new(token, fetch)?);
-        *kept = Some(Arc::clone(&verifier));
-        Ok(verifier)
+        TokenVerifier::new(token, fetch).map(Arc::new)
     }
 }
 

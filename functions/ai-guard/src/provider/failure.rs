@@ -1,8 +1,11 @@
 //! Every way an answer of the provider can fail, and what the caller is told of it.
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use http_api::ApiError;
 use startup::BoxError;
+
+/// Tells the `OpenAI` SDKs, which by themselves repeat every 5xx, whether to try again.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// Why there is no answer, or no whole one.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +49,29 @@ impl Failure {
         }
     }
 
-    /// What the caller is told: 504 where time ran out, else 502.
+    /// Whether the same request would fail the same way: the provider takes exception to the
+    /// request itself, or its answer cannot be passed on.
+    fn is_final(&self) -> bool {
+        const PASSING: [StatusCode; 3] =
+            [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
+        match self {
+            Self::Refused(status) => status.is_client_error() && !PASSING.contains(status),
+            Self::TooLarge => true,
+            _ => false,
+        }
+    }
+
+    /// What the caller is told: 504 where time ran out, else 502; and where trying again is in
+    /// vain, not to.
     pub(crate) fn to_api_error(&self) -> ApiError {
         let status = match self {
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::BAD_GATEWAY,
         };
-        let error = ApiError::new(status, self.code(), self.to_string());
+        let mut error = ApiError::new(status, self.code(), self.to_string());
+        if self.is_final() {
+            error = error.header(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
         match self.provider_status() {
             Some(status) => error.with("providerStatus", status.as_u16()),
             None => error,
@@ -62,6 +81,8 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+
     use super::*;
 
     #[test]
@@ -84,6 +105,20 @@ mod tests {
             let told = failure.provider_status().map(|status| status.as_u16().into());
             assert_eq!(document.get("providerStatus").cloned(), told);
             assert!(!serde_json::to_string(&document).unwrap().contains("internal"));
+        }
+    }
+    #[test]
+    fn only_what_cannot_succeed_is_not_to_be_repeated() {
+        let refused = |status| Failure::Refused(StatusCode::from_u16(status).unwrap());
+        let reported = Failure::Reported(StatusCode::OK);
+        let retried = [refused(408), refused(409), refused(429), refused(500), refused(503)];
+        for failure in retried.into_iter().chain([reported, Failure::TimedOut, Failure::Empty]) {
+            let response = failure.to_api_error().into_response();
+            assert_eq!(response.headers().get("x-should-retry"), None, "{failure}");
+        }
+        for failure in [refused(400), refused(401), refused(404), refused(422), Failure::TooLarge] {
+            let response = failure.to_api_error().into_response();
+            assert_eq!(response.headers()["x-should-retry"], "false", "{failure}");
         }
     }
 }

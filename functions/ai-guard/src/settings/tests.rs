@@ -8,13 +8,19 @@ const REQUIRED: [(&str, &str); 5] = [
     ("CLERK_AUTHORIZED_PARTIES", "https://app.example.com"),
 ];
 
-fn read(changes: &[(&str, &str)]) -> Result<Settings, InvalidSettings> {
-    let lookup = |name: &str| {
+fn lookup(changes: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    |name| {
         let mut rows = changes.iter().chain(&REQUIRED);
         rows.find(|row| row.0 == name).map(|row| row.1.to_owned())
-    };
-    let http = HttpClient::new(Duration::from_secs(1)).unwrap();
-    Settings::read(lookup, &http, None)
+    }
+}
+
+fn http() -> HttpClient {
+    HttpClient::new(Duration::from_secs(1)).unwrap()
+}
+
+fn read(changes: &[(&str, &str)]) -> Result<Settings, InvalidSettings> {
+    Settings::read(lookup(changes), &http())
 }
 
 #[test]
@@ -81,15 +87,30 @@ fn a_list_of_models_allows_these_and_no_other() {
 
 #[test]
 fn the_verifier_is_kept_until_a_token_setting_changes() {
-    let first = read(&[]).unwrap().verifier;
-    let http = HttpClient::new(Duration::from_secs(1)).unwrap();
+    let first = read(&[]).unwrap();
     let again = |issuer: &'static str| {
-        let lookup = move |name: &str| {
-            let mut rows = [("CLERK_ISSUER", issuer)].into_iter().chain(REQUIRED);
-            rows.find(|row| row.0 == name).map(|row| row.1.to_owned())
-        };
-        Settings::read(lookup, &http, Some(&first)).unwrap().verifier
+        Settings::renew(lookup(&[("CLERK_ISSUER", issuer)]), &http(), &first).verifier
     };
-    assert!(Arc::ptr_eq(&first, &again("https://clerk.example.com")));
-    assert!(!Arc::ptr_eq(&first, &again("https://other.example.com")));
+    assert!(Arc::ptr_eq(&first.verifier, &again("https://clerk.example.com")));
+    assert!(!Arc::ptr_eq(&first.verifier, &again("https://other.example.com")));
+}
+
+#[test]
+fn the_limit_of_a_hold_is_told_as_it_is() {
+    let error = read(&[("HOLD_SECONDS", "86400")]).unwrap_err().to_string();
+    let reason = "it must be a whole number of seconds from 1 to 3600";
+    assert_eq!(error, format!("setting `HOLD_SECONDS` is not valid: {reason}"));
+}
+
+#[test]
+fn a_setting_that_goes_bad_takes_nothing_with_it_and_leaves_the_switch_working() {
+    let first = read(&[("SIGNUP_CREDITS", "7")]).unwrap();
+    for bad in [("HOLD_SECONDS", "never"), ("PROVIDER_KEY", ""), ("CLERK_ISSUER", "")] {
+        let changes = [bad, ("CREDITS_ENABLED", "off"), ("SIGNUP_CREDITS", "8")];
+        let off = Settings::renew(lookup(&changes), &http(), &first);
+        assert_eq!((off.mode, off.signup), (Mode::Off, 7.into()), "{bad:?}");
+        assert!(Arc::ptr_eq(&off.verifier, &first.verifier));
+        let on = Settings::renew(lookup(&[("CREDITS_ENABLED", "1")]), &http(), &off);
+        assert_eq!((on.mode, on.signup), (Mode::Enforce, Credits::ZERO), "good again");
+    }
 }

@@ -86,19 +86,23 @@ fn what_a_frame_says_decides_what_it_is() {
     check(r#"{"error":null,"choices":[]}"#, nothing);
     check("[DONE]", Event::Done);
     check(" [DONE] ", Event::Done);
-    for malformed in ["<html>", "", "[]", "7", "{\"choices\":{}}", "{} {}", "{\"a\":1", "DONE"] {
+    for malformed in ["<html>", "[]", "7", "{\"choices\":{}}", "{} {}", "{\"a\":1", "DONE"] {
         check(malformed, Event::Malformed);
     }
 }
 
 #[test]
 fn a_frame_without_data_is_harmless_only_in_this_protocol() {
-    let rows: [(&[u8], Event); 9] = [
+    let rows: [(&[u8], Event); 13] = [
         (b"\xef\xbb\xbf: hello\n\n", Event::Other),
         (b": OPENROUTER PROCESSING\n\n", Event::Other),
         (b"\n", Event::Other),
         (b"retry: 500\nid: 1\n\n", Event::Other),
         (b"event: ping\n\n", Event::Other),
+        (b"data:\n\n", Event::Other),
+        (b"data: \r\n\r\n", Event::Other),
+        (b"event: ping\ndata\n\n", Event::Other),
+        (b"event: error\ndata:\n\n", Event::Error),
         (b"event: error\ndata: anything\n\n", Event::Error),
         (b"{\"error\":{\"message\":\"no\"}}\n\n", Event::Malformed),
         (b"<html>\n\n", Event::Malformed),
@@ -107,4 +111,11 @@ fn a_frame_without_data_is_harmless_only_in_this_protocol() {
     for (frame, expected) in rows {
         assert_eq!(classify(frame), expected, "{}", String::from_utf8_lossy(frame));
     }
+}
+
+#[test]
+fn data_in_one_line_is_not_copied() {
+    assert!(matches!(data("id: 1\ndata: {}\n\n"), Some(Cow::Borrowed("{}"))));
+    assert_eq!(data("data: [\nid: 1\ndata: 7\ndata:]\n\n").unwrap(), "[\n7\n]");
+    assert_eq!(data("id: 1\n\n"), None);
 }

@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use ledger::Credits;
 
@@ -10,7 +13,6 @@ const ROLE: &str =
 const WORD: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"word \"}}]}\r\n\r\n";
 const COMMENT: &str = ": keep-alive\n\n";
 const ERROR: &str = "data: {\"error\":{\"message\":\"host inference-7\"}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
 
 /// How the provider ends its connection.
 #[derive(Clone, Copy)]
@@ -134,6 +136,35 @@ async fn the_deadline_stops_a_slow_provider_and_a_slow_reader() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_is_slow_makes_the_provider_wait() {
+    static SENT: AtomicUsize = AtomicUsize::new(0);
+    let word = Bytes::from(format!("data: {{\"x\":\"{}\"}}\n\n", "x".repeat(1_000_000)));
+    let sent = tokio_stream::iter(vec![word; 100]).map(|word| {
+        SENT.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, Infallible>(word)
+    });
+    let minute = Duration::from_mins(1);
+    let patience = Patience { first_byte_by: Instant::now() + minute, idle: minute, stop_at: None };
+    let body = AnswerBody::new(Body::from_stream(sent), patience);
+    let mut frames = Frames::new(body, StatusCode::OK);
+    let opening = frames.opening().await.unwrap();
+    let (sender, _reads_nothing) = mpsc::channel(FRAMES_IN_FLIGHT);
+    let stop_at = Some(Instant::now() + minute);
+    let mut sink = Sink::Caller { sender: &sender, stop_at };
+    let forwarded = forward(&mut frames, opening, &mut sink).await;
+    assert!(matches!(forwarded.end, End::Broke(Failure::TimedOut)));
+    let sent = SENT.load(Ordering::SeqCst);
+    assert!(sent <= 3, "{sent} MB were taken from the provider and nothing was read");
+}
+
+#[tokio::test]
+async fn a_provider_that_sends_nothing_but_comments_is_stopped_before_memory_is_full() {
+    let comment: &str = Box::leak(format!(": {}\n\n", "x".repeat(1_000_000)).into_boxed_str());
+    let found = read(&[comment; 100], Ends::Never).await;
+    assert_eq!(found, Err("answer_too_large"));
+}
+
 #[tokio::test]
 async fn a_collected_stream_is_measured_as_it_travels() {
     let mut collected = Collected { whole: BytesMut::new(), size: BUFFERED_BYTES_MAX - 12 };
@@ -151,7 +182,7 @@ fn the_end_and_then_the_credits_follow_the_settle() {
     let credits = "event: credits\ndata: {\"charged\":1,\"remaining\":41}\n\n";
     let done = End::Done(Bytes::from_static(DONE.as_bytes()));
     assert_eq!(tail(&done, &report).concat(), [DONE, credits].concat().as_bytes());
-    assert_eq!(tail(&End::Clean, &report).concat(), credits.as_bytes());
+    assert_eq!(tail(&End::Clean, &report).concat(), [DONE, credits].concat().as_bytes());
     let broke = tail(&End::Broke(Failure::TimedOut), &report).concat();
     let error = "data: {\"error\":{\"code\":\"provider_timeout\",\
                  \"message\":\"the provider did not answer in time\",\
