@@ -160,7 +160,7 @@ async fn a_price_of_zero_is_held_and_settled_like_any_other() {
 #[tokio::test]
 async fn a_path_of_the_sdks_that_does_not_exist_is_answered_in_their_words() {
     let world = World::start(&[]).await;
-    for path in ["/v1/embeddings", "/v1", "/v1/chat/completions/1"] {
+    for path in ["/v1/embeddings", "/v1", "/v1/", "/v1/chat/completions/1"] {
         let mut event: Value = serde_json::from_str(STREAM).unwrap();
         event["rawPath"] = json!(path);
         let answer = world.call(&event.to_string(), json!({})).await;

@@ -20,7 +20,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn, routing::post};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn,
+    routing::{any, post},
+};
 use http_api::{method_not_allowed, not_found, openai_errors};
 use ledger_dynamodb::{LedgerStore, TableNames};
 use startup::{BoxError, Cached, HttpClient, Parameters, Startup, StartupError, error_chain};
@@ -83,12 +88,14 @@ pub fn router(guard: Guard) -> Router {
         .method_not_allowed_fallback(method_not_allowed);
     // Whatever an SDK asks for below its base URL is answered in the words it reads.
     let compatible = Router::new()
-        .route("/chat/completions", post(guard::chat))
-        .route("/images/generations", post(guard::image))
-        .fallback(not_found)
+        .route("/v1/chat/completions", post(guard::chat))
+        .route("/v1/images/generations", post(guard::image))
+        .route("/v1", any(not_found))
+        .route("/v1/", any(not_found))
+        .route("/v1/{*path}", any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(openai_errors));
-    ours.nest("/v1", compatible)
+    ours.merge(compatible)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(body_bytes))
         .with_state(guard)
