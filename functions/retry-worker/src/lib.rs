@@ -1,6 +1,6 @@
 //! Finishes what others could not: the settles of calls whose outcome the table did not take.
 //!
-//! A message says how a hold is to end (see [`message`]). It is delivered at least once, so it is
+//! A message says how a hold is to end. It is delivered at least once, so it is
 //! finished at most once by the ledger's own rule: one outcome per hold, one late charge per hold
 //! that expired. A message that cannot be finished fails and comes back after the queue's
 //! visibility time-out; after the queue's last receive it waits among the dead letters for a
