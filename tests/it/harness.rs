@@ -45,6 +45,13 @@ impl Harness {
         Self::seeded(1).await
     }
 
+    /// A harness with the account of `user_1`, opened with so many credits that never expire.
+    pub(crate) async fn opened(credits: u32) -> (Self, AccountId) {
+        let (books, user) = (Self::start().await, account("user_1"));
+        books.open(&user, credits).await;
+        (books, user)
+    }
+
     /// A harness whose front draws its faults from `seed`.
     pub(crate) async fn seeded(seed: u64) -> Self {
         let template = template();

@@ -9,9 +9,7 @@ use retry_worker::{Deps, WorkError, handle};
 use serde_json::{Value, json};
 use startup::{Clock, SqsMessage};
 
-use crate::harness::{
-    Harness, account, admin, credits, end, expired, grant, hold_at, later, now, released,
-};
+use crate::harness::{Harness, admin, credits, end, expired, grant, hold_at, later, now, released};
 
 /// The worker on the test's books; it gives up soon on a table it cannot reach.
 fn worker(books: &Harness, seconds: i64) -> Deps {
@@ -46,9 +44,7 @@ fn settle(charged: i64) -> End {
 
 /// Books of one account with 10 credits, 7 of them held now.
 async fn held() -> (Harness, Hold) {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let hold = hold_at(&user, 7, now());
     books.store.hold(&hold, credits(0)).await.unwrap();
     books.front.reset();
@@ -155,9 +151,7 @@ async fn a_table_out_of_reach_fails_the_message_and_the_next_delivery_finishes_i
 
 #[tokio::test]
 async fn a_settle_is_judged_by_when_it_was_decided_and_not_by_when_it_is_delivered() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 0).await;
+    let (books, user) = Harness::opened(0).await;
     books.submit(&user, grant(10, Some(later(600)))).await.unwrap();
     let hold = hold_at(&user, 7, now());
     books.store.hold(&hold, credits(0)).await.unwrap();

@@ -19,9 +19,7 @@ pub(crate) fn rejection<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Re
 
 #[tokio::test]
 async fn a_fixed_price_call_costs_one_write_before_one_after_and_six_units() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     books.front.reset();
     books.front.count_capacity(true);
     let hold = hold(&user, 1);
@@ -39,9 +37,7 @@ async fn a_fixed_price_call_costs_one_write_before_one_after_and_six_units() {
 
 #[tokio::test]
 async fn a_refused_call_is_one_round_trip_with_the_numbers() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 3).await;
+    let (books, user) = Harness::opened(3).await;
     books.front.reset();
     let refused = rejection(books.store.hold(&hold(&user, 4), SIGNUP).await);
     let numbers = Rejection::InsufficientCredits { required: credits(4), available: credits(3) };
@@ -77,9 +73,7 @@ async fn an_account_opened_with_nothing_is_refused_and_stays_open() {
 
 #[tokio::test]
 async fn the_same_hold_again_moves_nothing() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 1).await;
+    let (books, user) = Harness::opened(1).await;
     let hold = hold(&user, 1);
     for _ in 0..3 {
         books.store.hold(&hold, SIGNUP).await.unwrap();
@@ -89,9 +83,7 @@ async fn the_same_hold_again_moves_nothing() {
 
 #[tokio::test]
 async fn two_concurrent_calls_never_spend_the_same_last_credit() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 1).await;
+    let (books, user) = Harness::opened(1).await;
     let calls = (0..32).map(|_| {
         let (store, hold) = (books.store.clone(), hold(&user, 1));
         tokio::spawn(async move { store.hold(&hold, SIGNUP).await.is_ok() })
@@ -107,9 +99,7 @@ async fn two_concurrent_calls_never_spend_the_same_last_credit() {
 
 #[tokio::test]
 async fn what_was_not_delivered_is_given_back_once() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let hold = hold(&user, 7);
     books.store.hold(&hold, SIGNUP).await.unwrap();
     let nothing = Ended { charged: Credits::ZERO, late: false };
@@ -124,9 +114,7 @@ async fn what_was_not_delivered_is_given_back_once() {
 
 #[tokio::test]
 async fn a_call_is_settled_once_at_the_first_amount() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let hold = hold(&user, 7);
     books.store.hold(&hold, SIGNUP).await.unwrap();
     for asked in [2, 7, 0] {
@@ -139,9 +127,7 @@ async fn a_call_is_settled_once_at_the_first_amount() {
 
 #[tokio::test]
 async fn a_charge_outside_what_was_held_is_refused() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let hold = hold(&user, 7);
     books.store.hold(&hold, SIGNUP).await.unwrap();
     for asked in [-1, 8] {
@@ -153,9 +139,7 @@ async fn a_charge_outside_what_was_held_is_refused() {
 
 #[tokio::test]
 async fn a_hold_whose_commit_was_never_seen_gives_nothing_back() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     assert_eq!(rejection(books.store.end(&hold(&user, 7), &released()).await), Rejection::NoHold);
     assert_eq!(books.available(&user).await, 10);
     assert_eq!(books.kinds(&user).await, ["grant"]);
@@ -163,9 +147,7 @@ async fn a_hold_whose_commit_was_never_seen_gives_nothing_back() {
 
 #[tokio::test]
 async fn a_late_settle_is_charged_once_and_never_refunded_twice() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let hold = hold(&user, 7);
     books.store.hold(&hold, SIGNUP).await.unwrap();
     books.store.end(&hold, &expired()).await.unwrap();
@@ -182,9 +164,7 @@ async fn a_late_settle_is_charged_once_and_never_refunded_twice() {
 
 #[tokio::test]
 async fn a_late_settle_at_nothing_stands_as_the_first_answer() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let hold = hold(&user, 7);
     books.store.hold(&hold, SIGNUP).await.unwrap();
     books.store.end(&hold, &expired()).await.unwrap();
@@ -198,9 +178,7 @@ async fn a_late_settle_at_nothing_stands_as_the_first_answer() {
 
 #[tokio::test]
 async fn a_late_charge_may_leave_a_debt_of_at_most_what_was_held() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let first = hold(&user, 7);
     books.store.hold(&first, SIGNUP).await.unwrap();
     books.store.end(&first, &expired()).await.unwrap();
@@ -217,9 +195,7 @@ async fn a_late_charge_may_leave_a_debt_of_at_most_what_was_held() {
 
 #[tokio::test]
 async fn a_sweeper_and_a_settle_at_once_leave_one_outcome() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 100).await;
+    let (books, user) = Harness::opened(100).await;
     for _ in 0..20 {
         let hold = hold(&user, 5);
         books.store.hold(&hold, SIGNUP).await.unwrap();
@@ -234,9 +210,7 @@ async fn a_sweeper_and_a_settle_at_once_leave_one_outcome() {
 
 #[tokio::test]
 async fn a_frozen_account_places_no_holds_and_still_ends_them() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 10).await;
+    let (books, user) = Harness::opened(10).await;
     let open = hold(&user, 4);
     books.store.hold(&open, SIGNUP).await.unwrap();
     books.submit(&user, Action::Freeze(FreezeReason::Dispute)).await.unwrap();

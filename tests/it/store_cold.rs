@@ -26,9 +26,7 @@ fn fact(key: &str, amount: i64) -> Action {
 
 #[tokio::test]
 async fn one_fact_arriving_many_times_at_once_is_granted_once() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 0).await;
+    let (books, user) = Harness::opened(0).await;
     let results = futures_util::future::join_all(
         (0..10).map(|_| books.submit(&user, fact("manual:user_1:boleto-7", 50))),
     )
@@ -57,9 +55,7 @@ async fn a_grant_key_with_another_amount_or_account_is_a_conflict() {
 
 #[tokio::test]
 async fn the_same_command_again_is_done_once_even_if_it_could_not_be_done_twice() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 30).await;
+    let (books, user) = Harness::opened(30).await;
     let by = Adjustment::By(credits(-20));
     let action = Action::Adjust { adjustment: by, reason: None };
     let command = Command { id: ulid(), actor: admin(), action };
@@ -74,9 +70,7 @@ async fn the_same_command_again_is_done_once_even_if_it_could_not_be_done_twice(
 #[tokio::test]
 async fn the_same_command_in_two_processes_at_once_is_done_once_and_answered_twice() {
     for _ in 0..20 {
-        let books = Harness::start().await;
-        let user = account("user_1");
-        books.open(&user, 30).await;
+        let (books, user) = Harness::opened(30).await;
         let by = Adjustment::By(credits(-20));
         let action = Action::Adjust { adjustment: by, reason: None };
         let command = Command { id: ulid(), actor: admin(), action };
@@ -94,9 +88,7 @@ async fn the_same_command_in_two_processes_at_once_is_done_once_and_answered_twi
 
 #[tokio::test]
 async fn an_adjustment_is_not_lost_under_concurrent_use_and_says_what_moved() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 1000).await;
+    let (books, user) = Harness::opened(1000).await;
     let calls = (0..60).map(|_| {
         let (store, hold) = (books.store.clone(), hold(&user, 2));
         tokio::spawn(async move {
@@ -121,9 +113,7 @@ async fn an_adjustment_is_not_lost_under_concurrent_use_and_says_what_moved() {
 
 #[tokio::test]
 async fn refunds_of_one_call_add_up_to_what_it_cost_and_no_more() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 100).await;
+    let (books, user) = Harness::opened(100).await;
     let call = hold(&user, 40);
     books.store.hold(&call, Credits::ZERO).await.unwrap();
     books.store.end(&call, &settled(30)).await.unwrap();
@@ -143,9 +133,7 @@ async fn refunds_of_one_call_add_up_to_what_it_cost_and_no_more() {
 
 #[tokio::test]
 async fn a_refund_and_a_dispute_of_one_payment_share_one_limit() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 0).await;
+    let (books, user) = Harness::opened(0).await;
     let granted = books.submit(&user, fact("stripe:cs:1", 100)).await.unwrap();
     let bucket = granted.entry.map(|entry| match entry.id {
         ledger::EntryId::Own(ulid) => ulid,
@@ -170,9 +158,7 @@ async fn a_refund_and_a_dispute_of_one_payment_share_one_limit() {
 
 #[tokio::test]
 async fn verify_finds_an_entry_that_was_changed_behind_its_back() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 30).await;
+    let (books, user) = Harness::opened(30).await;
     books.submit(&user, grant(5, None)).await.unwrap();
     let page = books.store.history(&user, 1, None).await.unwrap();
     books
@@ -193,9 +179,7 @@ async fn verify_finds_an_entry_that_was_changed_behind_its_back() {
 
 #[tokio::test]
 async fn an_entry_of_an_unknown_kind_is_an_error_and_never_a_zero() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 30).await;
+    let (books, user) = Harness::opened(30).await;
     let entry = key::entry(ledger::EntryId::Own(ulid()));
     let item = [
         ("pk", AttributeValue::S(key::account(&user))),

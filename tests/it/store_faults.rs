@@ -15,9 +15,7 @@ const PASSING: [Fault; 5] =
 #[tokio::test]
 async fn every_write_survives_each_fault_and_is_applied_once() {
     for fault in PASSING {
-        let books = Harness::start().await;
-        let user = account("user_1");
-        books.open(&user, 100).await;
+        let (books, user) = Harness::opened(100).await;
         let (part, full) = (hold(&user, 10), hold(&user, 5));
         // More often than the SDK tries by itself, so that our own retries are what saves it.
         let twice_over = if fault == Fault::Conflict { 2 } else { 4 };
@@ -43,9 +41,7 @@ async fn every_write_survives_each_fault_and_is_applied_once() {
 #[tokio::test]
 async fn a_late_charge_survives_each_fault_and_is_applied_once() {
     for fault in PASSING {
-        let books = Harness::start().await;
-        let user = account("user_1");
-        books.open(&user, 100).await;
+        let (books, user) = Harness::opened(100).await;
         let hold = hold(&user, 10);
         books.store.hold(&hold, Credits::ZERO).await.unwrap();
         books.store.end(&hold, &end(Ending::Expired, later(1200))).await.unwrap();
@@ -59,9 +55,7 @@ async fn a_late_charge_survives_each_fault_and_is_applied_once() {
 
 #[tokio::test]
 async fn a_refusal_of_which_the_answer_was_lost_is_a_refusal_still() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 1).await;
+    let (books, user) = Harness::opened(1).await;
     books.front.next_n(4, "TransactWriteItems", Fault::LostReply);
     let refused = books.store.hold(&hold(&user, 2), Credits::ZERO).await.unwrap_err();
     assert!(
@@ -72,9 +66,7 @@ async fn a_refusal_of_which_the_answer_was_lost_is_a_refusal_still() {
 
 #[tokio::test]
 async fn a_table_that_stays_away_is_unavailable_and_not_a_wrong_answer() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 1).await;
+    let (books, user) = Harness::opened(1).await;
     books.front.down(true);
     let error = books.store.hold(&hold(&user, 1), Credits::ZERO).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
@@ -84,9 +76,7 @@ async fn a_table_that_stays_away_is_unavailable_and_not_a_wrong_answer() {
 
 #[tokio::test]
 async fn an_account_hotter_than_its_balance_is_rate_limited_after_nine_attempts() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 1).await;
+    let (books, user) = Harness::opened(1).await;
     books.front.reset();
     books.front.rules([Rule::of("TransactWriteItems", Fault::Conflict, 1000)]);
     let error = books.store.hold(&hold(&user, 1), Credits::ZERO).await.unwrap_err();

@@ -3,15 +3,13 @@
 use ledger::{Rejection, hold::Ending};
 
 use crate::{
-    harness::{Harness, account, credits, end, grant, hold, hold_at, later, settled},
+    harness::{Harness, credits, end, grant, hold, hold_at, later, settled},
     store::{SIGNUP, rejection},
 };
 
 #[tokio::test]
 async fn expired_credits_are_never_spent_and_expiry_runs_on_the_way() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 3).await;
+    let (books, user) = Harness::opened(3).await;
     books.submit_at(&user, grant(10, Some(later(60))), later(-30)).await.unwrap();
     assert_eq!(books.available(&user).await, 13);
     let call = hold_at(&user, 4, later(60));
@@ -25,9 +23,7 @@ async fn expired_credits_are_never_spent_and_expiry_runs_on_the_way() {
 
 #[tokio::test]
 async fn what_a_running_call_gives_back_after_an_expiry_finds_its_place() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 0).await;
+    let (books, user) = Harness::opened(0).await;
     books.submit_at(&user, grant(10, Some(later(60))), later(-30)).await.unwrap();
     let call = hold(&user, 8);
     books.store.hold(&call, SIGNUP).await.unwrap();
@@ -41,9 +37,7 @@ async fn what_a_running_call_gives_back_after_an_expiry_finds_its_place() {
 
 #[tokio::test]
 async fn open_holds_and_pages_of_history_show_every_entry_once() {
-    let books = Harness::start().await;
-    let user = account("user_1");
-    books.open(&user, 100).await;
+    let (books, user) = Harness::opened(100).await;
     let holds: Vec<_> = (0..10).map(|step| hold_at(&user, 1, later(step))).collect();
     for hold in &holds {
         books.store.hold(hold, SIGNUP).await.unwrap();

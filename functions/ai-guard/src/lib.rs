@@ -54,10 +54,7 @@ mod tab;
 /// Reads settings and prices, which makes both TLS connections while start-up has a whole
 /// processor, and builds the router. Missing or wrong settings stop the start by name.
 pub async fn start(startup: &Startup) -> Result<Router, BoxError> {
-    let names = TableNames {
-        ledger: startup.required("LEDGER_TABLE")?,
-        state: startup.required("STATE_TABLE")?,
-    };
+    let names = TableNames::from_variables(|name| startup.required(name))?;
     let store = LedgerStore::new(startup.dynamodb(), names);
     let queue = SettleQueue::new(startup.sqs(), startup.required("SETTLE_QUEUE_URL")?);
     let limits = Limits::read(startup)?;

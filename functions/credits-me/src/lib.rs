@@ -40,10 +40,7 @@ impl CreditsMe {
     /// The function as the environment and the settings describe it. Fails, naming it, if a
     /// variable or a required setting is missing.
     pub async fn start(startup: &Startup) -> Result<Self, BoxError> {
-        let names = TableNames {
-            ledger: startup.required("LEDGER_TABLE")?,
-            state: startup.required("STATE_TABLE")?,
-        };
+        let names = TableNames::from_variables(|name| startup.required(name))?;
         let store = LedgerStore::new(startup.dynamodb(), names);
         let settings = settings::keep_current(startup, store.clone()).await?;
         Ok(Self { store, settings, clock: startup.clock.clone() })

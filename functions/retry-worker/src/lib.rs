@@ -72,17 +72,9 @@ pub enum WorkError {
 impl Deps {
     /// The function as the environment describes it. Fails if a variable is missing.
     pub async fn start(startup: &Startup) -> Result<Self, StartupError> {
-        let names = TableNames {
-            ledger: startup.required("LEDGER_TABLE")?,
-            state: startup.required("STATE_TABLE")?,
-        };
+        let names = TableNames::from_variables(|name| startup.required(name))?;
         let store = LedgerStore::new(startup.dynamodb(), names);
-        // Opens the connection while the processor is fast. The answer is of no interest, and a
-        // table that cannot be reached now may be there for the first message.
-        if let Err(error) = store.completed_minute(0).await {
-            let error = startup::error_chain(&error);
-            tracing::warn!(error, "the table could not be reached during the start");
-        }
+        store.warm_up().await;
         Ok(Self { store, clock: startup.clock.clone() })
     }
 }

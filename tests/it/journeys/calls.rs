@@ -34,7 +34,7 @@ async fn a_signed_in_user_calls_is_charged_and_sees_it() {
 
 #[tokio::test]
 async fn a_fixed_price_call_is_a_write_before_a_write_after_and_a_read_meanwhile() {
-    let town = Town::start().await;
+    let town = Town::counted().await;
     town.client.chat("gpt-4o-mini").await;
     town.front().reset();
     town.front().count_capacity(true);
@@ -66,7 +66,7 @@ async fn a_fixed_price_call_is_a_write_before_a_write_after_and_a_read_meanwhile
 #[tokio::test]
 async fn a_function_connects_and_reads_its_settings_before_it_asks_for_work() {
     // `Town::start` returns when every process has asked for its first invocation.
-    let town = Town::with(|options| options.processes = 1).await;
+    let town = Town::counted().await;
     let reads = town.front().calls();
     assert_eq!(operations(&reads), ["GetItem"; 4], "one harmless read by each function");
     town.front().reset();
@@ -190,8 +190,10 @@ async fn a_settle_nobody_can_finish_reaches_the_dead_letters_and_stops_no_other(
     assert!(!log.contains("poisoner"), "{log}");
 }
 
-/// Lets a settle that failed come back after so many seconds instead of six minutes.
+/// Lets a settle that failed come back after so many seconds instead of six minutes, in a stack
+/// where requests can be counted.
 fn settles_visible_after(options: &mut local::stack::Options, seconds: u64) {
+    options.processes = 1;
     options.visibility_seconds.insert("SettleQueue".to_owned(), seconds);
 }
 
@@ -211,7 +213,7 @@ async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
 
 #[tokio::test]
 async fn the_table_out_of_reach_means_503_and_no_call_to_the_provider() {
-    let town = Town::start().await;
+    let town = Town::counted().await;
     town.front().down(true);
     let reply = town.client.chat("gpt-4o-mini").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);

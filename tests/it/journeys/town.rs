@@ -71,6 +71,12 @@ impl Town {
         Self::with(|_| {}).await
     }
 
+    /// A stack with one process a function: once it has started, nothing reads a table any more
+    /// but what a journey asks for, so that requests can be counted.
+    pub(crate) async fn counted() -> Self {
+        Self::with(|options| options.processes = 1).await
+    }
+
     /// A stack in a folder of its own, changed by `change` before it starts.
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         Self::in_folder(fresh_folder(), change).await
