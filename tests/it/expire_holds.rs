@@ -169,6 +169,26 @@ async fn two_runs_at_once_give_back_once() {
 }
 
 #[tokio::test]
+async fn more_holds_of_one_minute_and_shard_than_a_batch_read_takes_all_end_in_one_run() {
+    let books = Harness::start().await;
+    complete_up_to(&books, later(AFTER_EXPIRY_SECONDS - 120)).await;
+    let user = account("user_1");
+    books.open(&user, 150).await;
+    let mut placed = 0;
+    while placed < 150 {
+        let hold = hold_at(&user, 1, now());
+        if ledger_dynamodb::key::shard(hold.id) != 3 {
+            continue;
+        }
+        books.store.hold(&hold, credits(0)).await.unwrap();
+        placed += 1;
+    }
+    let summary = run(&books, AFTER_EXPIRY_SECONDS).await;
+    assert_eq!((summary.found, summary.expired, summary.failed), (150, 150, 0));
+    assert_eq!(books.available_at(&user, later(AFTER_EXPIRY_SECONDS)).await, 150);
+}
+
+#[tokio::test]
 async fn a_hold_that_cannot_be_ended_stops_no_other_and_holds_its_minute_back() {
     let books = Harness::start().await;
     complete_up_to(&books, later(-60)).await;

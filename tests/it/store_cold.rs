@@ -123,8 +123,9 @@ async fn refunds_of_one_call_add_up_to_what_it_cost_and_no_more() {
         cost: credits(30),
         note: None,
     };
-    books.submit(&user, refund(10)).await.unwrap();
     let limit = Rejection::ReversalLimit { limit: credits(30) };
+    assert_eq!(rejection(books.submit(&user, refund(31)).await), limit, "the first of all");
+    books.submit(&user, refund(10)).await.unwrap();
     assert_eq!(rejection(books.submit(&user, refund(21)).await), limit);
     books.submit(&user, refund(20)).await.unwrap();
     assert_eq!(rejection(books.submit(&user, refund(1)).await), limit);
@@ -152,7 +153,11 @@ async fn a_refund_and_a_dispute_of_one_payment_share_one_limit() {
     let refused = books.submit(&user, Action::Clawback(reversal("stripe:dp:1:w", 41))).await;
     assert_eq!(rejection(refused), Rejection::ReversalLimit { limit: credits(100) });
     books.submit(&user, Action::Clawback(reversal("stripe:dp:1:w", 40))).await.unwrap();
+    let too_much = books.submit(&user, Action::Reinstate(reversal("stripe:dp:0:r", 101))).await;
+    assert_eq!(rejection(too_much), Rejection::ReversalLimit { limit: credits(100) });
     books.submit(&user, Action::Reinstate(reversal("stripe:dp:1:r", 40))).await.unwrap();
+    let again = books.submit(&user, Action::Reinstate(reversal("stripe:dp:2:r", 61))).await;
+    assert_eq!(rejection(again), Rejection::ReversalLimit { limit: credits(100) });
     assert_eq!(books.available(&user).await, 40);
 }
 

@@ -206,3 +206,36 @@ fn given_back(left: Credits, held: Credits, charged: Credits) -> Remaining {
     let back = held.checked_sub(charged).and_then(|back| left.checked_add(back));
     back.map_or(Remaining::Unknown, Remaining::Known)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use ledger::{AccountId, entry::Actor, feature::Feature, hold::HoldTerms};
+
+    use super::*;
+
+    #[test]
+    fn a_call_costs_its_price_for_each_unit_delivered_and_never_more_than_was_held() {
+        let at = Timestamp::UNIX_EPOCH;
+        let hold = Hold {
+            id: HoldId(startup::new_ulid(at)),
+            account: AccountId::parse("user_1").unwrap(),
+            amount: Credits::from(20),
+            at,
+            actor: Actor::User("user_1".to_owned()),
+            terms: HoldTerms {
+                feature: Feature::AI_IMAGE_GENERATION,
+                model: "m".to_owned(),
+                quantity: 4,
+                price_version: 1,
+                expires_at: at,
+            },
+        };
+        let price = Price::new(5).unwrap();
+        assert_eq!(ending(&hold, price, 0), Ending::Released);
+        for (delivered, charged) in [(1, 5), (3, 15), (4, 20), (5, 20), (u32::MAX, 20)] {
+            let charged = Credits::from(charged);
+            assert_eq!(ending(&hold, price, delivered), Ending::Settled { charged });
+        }
+    }
+}

@@ -110,6 +110,33 @@ async fn a_stream_ends_with_done_and_then_what_it_cost() {
 }
 
 #[tokio::test]
+async fn a_stream_of_several_choices_costs_each_of_them() {
+    let town = Town::start().await;
+    let mut body = super::town::chat("gpt-4o-mini");
+    body["stream"] = json!(true);
+    body["n"] = json!(3);
+    let url = format!("{}/v1/chat/completions", town.client.streaming);
+    let reply = read(town.client.open(&url, &body).await).await;
+    assert!(reply.text.contains("{\"charged\":3,\"remaining\":97}"), "{}", reply.text);
+    assert_eq!(town.books_of("user_1").await, 97);
+}
+
+#[tokio::test]
+async fn a_hold_lives_as_long_as_the_setting_says() {
+    let town = Town::with(|options| {
+        options.settings.insert("HOLD_SECONDS".to_owned(), "77".to_owned());
+    })
+    .await;
+    town.client.chat("gpt-4o-mini").await;
+    let page = town.store.history(&account("user_1"), 10, None).await.unwrap();
+    let holds = page.entries.iter().filter_map(|entry| match &entry.cause {
+        ledger::entry::Cause::Hold(terms) => Some(terms.expires_at.duration_since(entry.at)),
+        _ => None,
+    });
+    assert_eq!(holds.collect::<Vec<_>>(), [jiff::SignedDuration::from_secs(77)]);
+}
+
+#[tokio::test]
 async fn a_failed_or_aborted_generation_is_never_left_charged() {
     let change = |options: &mut local::stack::Options| {
         for name in ["PROVIDER_IDLE_MS", "PROVIDER_FIRST_BYTE_MS"] {
@@ -141,6 +168,13 @@ async fn a_failed_or_aborted_generation_is_never_left_charged() {
     }
     assert_eq!(town.books_of("user_1").await, 100);
     assert_eq!(town.count(&account("user_1"), "outcome").await, 11);
+    for model in ["stand-in-fails", "stand-in-breaks-at-once", "stand-in-breaks"] {
+        let mut body = super::town::chat(model);
+        body["stream"] = json!(true);
+        let reply = town.client.post("/api/ai/chat", &body).await;
+        assert_eq!(reply.status, StatusCode::BAD_GATEWAY, "{model}: {}", reply.text);
+    }
+    assert_eq!(town.books_of("user_1").await, 100, "nothing of a collected stream was sent");
     let broken = read(town.client.stream("stand-in-breaks").await).await;
     assert!(broken.text.contains("\"charged\":1"), "{}", broken.text);
     assert_eq!(town.books_of("user_1").await, 99);

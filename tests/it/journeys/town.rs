@@ -200,7 +200,7 @@ pub(crate) async fn read(response: http::Response<Incoming>) -> Reply {
     Reply { status: parts.status, headers: parts.headers, text }
 }
 
-fn chat(model: &str) -> Value {
+pub(crate) fn chat(model: &str) -> Value {
     json!({ "model": model, "messages": [{ "role": "user", "content": "one two three four" }] })
 }
 
