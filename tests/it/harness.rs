@@ -12,6 +12,7 @@ use ledger::{
     entry::Actor,
     feature::Feature,
     hold::{Ending, Hold, HoldTerms},
+    price::{Price, Tariff},
 };
 use ledger_dynamodb::{End, LedgerStore, StoreError, TableNames};
 use local::{Deployment, Template, fault::Front};
@@ -172,6 +173,7 @@ pub(crate) fn hold_at(account: &AccountId, amount: u32, at: Timestamp) -> Hold {
             model: "gpt-4o-mini".to_owned(),
             quantity: 1,
             price_version: 1,
+            tariff: Tariff::Fixed(Price::new(amount.into()).unwrap()),
             expires_at: at + SignedDuration::from_mins(20),
         },
     }

@@ -203,27 +203,3 @@ async fn an_entry_of_an_unknown_kind_is_an_error_and_never_a_zero() {
     let said = startup::error_chain(&page);
     assert!(said.contains("entry kind `bonus` is not known"), "{said}");
 }
-
-#[tokio::test]
-async fn a_price_book_with_a_bad_price_is_refused_by_the_name_of_its_feature() {
-    let books = Harness::start().await;
-    assert_eq!(books.store.price_book().await.unwrap(), None);
-    for (price, accepted) in [("7", true), ("-1", false), ("1.5", false), ("1000001", false)] {
-        let fixed = [("ai_text_chat".to_owned(), AttributeValue::N(price.to_owned()))];
-        let put = books
-            .client
-            .put_item()
-            .table_name(&books.names.state)
-            .item("pk", AttributeValue::S("PRICE_BOOK".to_owned()))
-            .item("sk", AttributeValue::S("ONLY".to_owned()))
-            .item("version", AttributeValue::N("2".to_owned()))
-            .item("fixed", AttributeValue::M(fixed.into()));
-        put.send().await.unwrap();
-        let read = books.store.price_book().await;
-        assert_eq!(read.is_ok(), accepted, "{price}");
-        if let Err(error) = read {
-            let said = startup::error_chain(&error);
-            assert!(said.contains("ai_text_chat"), "{said}");
-        }
-    }
-}

@@ -61,21 +61,36 @@ impl LedgerStore {
     /// [`StoreError::Unavailable`] when it is not known whether the hold was placed: it then ends
     /// by expiring.
     pub async fn hold(&self, hold: &Hold, signup: Credits) -> Result<(), StoreError> {
+        self.place(hold, signup, Vec::new()).await.map(drop)
+    }
+
+    /// Places a hold, and a claim with it where there is one, with the marker of the hold it is
+    /// taken over from. Returns what is found in the place of either: it is judged before the
+    /// balance, and then nothing is held.
+    pub(crate) async fn place(
+        &self,
+        hold: &Hold,
+        signup: Credits,
+        claiming: Vec<TransactWriteItem>,
+    ) -> Result<Option<Item>, StoreError> {
         let entry = self.append(item::entry::write(&hold.entry()))?;
         let items = [
             TransactWriteItem::builder().put(entry).build(),
             TransactWriteItem::builder().update(self.take_for(hold)?).build(),
         ];
-        let request = self.transaction(items, hold.id.to_string());
+        let request = self.transaction(items.into_iter().chain(claiming), hold.id.to_string());
         let mut attempts = self.attempts();
         let mut prepared = 0_u8;
         loop {
             let why = match send(request.clone()).await? {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(None),
                 Err(Cancelled::Again(why)) => why,
                 Err(Cancelled::Reasons(reasons)) => {
                     if let Some(found) = item_of(&reasons, 0) {
-                        return same_hold(hold, found);
+                        return same_hold(hold, found).map(|()| None);
+                    }
+                    if let Some(found) = item_of(&reasons, 2).or_else(|| item_of(&reasons, 3)) {
+                        return Ok(Some(found.clone()));
                     }
                     // Opening and expiry each help once; a third obstacle is a moving target.
                     if prepared < 2 {

@@ -13,6 +13,7 @@ use crate::{
 };
 
 pub(crate) mod account;
+pub(crate) mod claim;
 pub(crate) mod entry;
 pub(crate) mod price;
 

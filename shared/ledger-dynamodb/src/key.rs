@@ -77,6 +77,11 @@ pub fn late(hold: HoldId) -> String {
     format!("LATE#{hold}")
 }
 
+/// The sort key of the answer kept for a hold, in the partition of the claim that names it.
+pub(crate) fn answer(hold: HoldId) -> String {
+    format!("ANSWER#{hold}")
+}
+
 /// The partition, in State, of how far the expiry job got in one shard.
 pub(crate) fn expiry_progress(shard: u8) -> String {
     format!("EXPIRE_HOLDS#{shard}")

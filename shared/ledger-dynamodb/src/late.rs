@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use ledger::{
-    Credits, EntryId,
+    Credits, EntryId, HoldId,
     entry::{Cause, Entry},
     hold::Hold,
 };
@@ -30,7 +30,7 @@ impl LedgerStore {
             actor: end.actor.clone(),
             cause: Cause::Charge { hold: hold.id },
         };
-        let marker = self.late_marker(hold, &entry, charged)?;
+        let marker = self.late_marker(hold.id, &entry, charged)?;
         let mut items = vec![TransactWriteItem::builder().put(marker).build()];
         // A late charge of nothing is no movement, but it is the first answer, and stands.
         if charged.is_positive() {
@@ -63,9 +63,15 @@ impl LedgerStore {
         }
     }
 
-    fn late_marker(&self, hold: &Hold, entry: &Entry, charged: Credits) -> Result<Put, StoreError> {
-        let mut marker = keyed(key::late(hold.id), key::ONLY);
-        marker.insert("account".to_owned(), text(&hold.account));
+    /// The one word on what `hold` costs after it has expired: `charged`, by `entry`.
+    pub(crate) fn late_marker(
+        &self,
+        hold: HoldId,
+        entry: &Entry,
+        charged: Credits,
+    ) -> Result<Put, StoreError> {
+        let mut marker = keyed(key::late(hold), key::ONLY);
+        marker.insert("account".to_owned(), text(&entry.account));
         marker.insert("entry".to_owned(), text(entry.id));
         marker.insert("charged".to_owned(), number(charged));
         Put::builder()

@@ -2,6 +2,7 @@
 #![deny(missing_docs, clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod append;
+pub mod claim;
 pub mod cold;
 pub mod error;
 pub mod expiry;
@@ -15,6 +16,9 @@ pub mod store;
 mod transaction;
 pub mod verify;
 
+pub use claim::{
+    ANSWER_BYTES_MAX, CLAIM_LIFE, Claim, ClaimKey, Claimed, Fate, FoundClaim, StoredAnswer,
+};
 pub use cold::Receipt;
 pub use error::StoreError;
 pub use hot::{End, Ended};

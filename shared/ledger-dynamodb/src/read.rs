@@ -138,6 +138,30 @@ impl LedgerStore {
         Ok(self.entry(account, id.entry()).await?.and_then(item::entry::hold))
     }
 
+    /// The entry of a hold and the one that ended it, read consistently in one request.
+    pub(crate) async fn hold_and_outcome(
+        &self,
+        account: &AccountId,
+        id: HoldId,
+    ) -> Result<(Option<Entry>, Option<Entry>), StoreError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.names.ledger)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :hold AND :outcome")
+            .expression_attribute_values(":pk", text(key::account(account)))
+            .expression_attribute_values(":hold", text(key::entry(id.entry())))
+            .expression_attribute_values(":outcome", text(key::entry(id.outcome())));
+        let answer = self.retried(|| request.clone().send()).await?;
+        let mut hold = None;
+        let mut outcome = None;
+        for entry in read_entries(account, answer.items())? {
+            if entry.id == id.outcome() { outcome = Some(entry) } else { hold = Some(entry) }
+        }
+        Ok((hold, outcome))
+    }
+
     /// The entry of that name, read consistently.
     pub async fn entry(
         &self,

@@ -11,7 +11,7 @@ use crate::retry::PATIENCE;
 pub struct TableNames {
     /// Entries and facts. Append-only.
     pub ledger: String,
-    /// Balances, buckets, markers, progress, price book.
+    /// Balances, buckets, markers, progress, price book, claims and answers.
     pub state: String,
 }
 

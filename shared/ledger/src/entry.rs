@@ -186,13 +186,15 @@ pub enum Actor {
     User(String),
     /// An admin, by Clerk id.
     Admin(String),
+    /// A back end with a service key, by the key's name.
+    Service(String),
     /// One of the functions, by name.
     System(String),
 }
 
 /// Not an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is `user:…`, `admin:…` or `system:…`")]
+#[error("an actor is `user:…`, `admin:…`, `service:…` or `system:…`")]
 pub struct InvalidActor;
 
 impl FromStr for Actor {
@@ -202,6 +204,7 @@ impl FromStr for Actor {
         match text.split_once(':') {
             Some(("user", name)) => Ok(Self::User(name.to_owned())),
             Some(("admin", name)) => Ok(Self::Admin(name.to_owned())),
+            Some(("service", name)) => Ok(Self::Service(name.to_owned())),
             Some(("system", name)) => Ok(Self::System(name.to_owned())),
             _ => Err(InvalidActor),
         }
@@ -213,6 +216,7 @@ impl fmt::Display for Actor {
         let (role, name) = match self {
             Self::User(name) => ("user", name),
             Self::Admin(name) => ("admin", name),
+            Self::Service(name) => ("service", name),
             Self::System(name) => ("system", name),
         };
         write!(formatter, "{role}:{name}")

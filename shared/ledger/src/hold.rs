@@ -6,6 +6,7 @@ use crate::{
     AccountId, Credits, EntryId, HoldId, Rejection,
     entry::{Actor, Cause, Entry},
     feature::Feature,
+    price::Tariff,
 };
 
 /// What is to be held, and for what.
@@ -36,6 +37,8 @@ pub struct HoldTerms {
     pub quantity: u32,
     /// The price book's version it was priced by.
     pub price_version: u32,
+    /// The price it was priced by, and is charged by whatever the book says by then.
+    pub tariff: Tariff,
     /// When it ends by itself, if nothing else has ended it.
     pub expires_at: Timestamp,
 }

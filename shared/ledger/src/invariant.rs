@@ -12,7 +12,8 @@ use crate::{
     account::Account,
     bucket,
     entry::{Cause, Entry, GrantKey, Kind},
-    hold::Ending,
+    hold::{Ending, HoldTerms},
+    price::Tariff,
 };
 
 /// How long after its expiry a hold may be open before that is a violation: the expiry job ends
@@ -37,6 +38,9 @@ pub enum Violation {
     /// An amount has the wrong sign for its kind, or the sum left the bounds.
     #[error("entry {0} has an amount its kind cannot have")]
     Amount(EntryId),
+    /// A hold of something else than its own price comes to.
+    #[error("hold {0} is not what its price and quantity come to")]
+    HoldAmount(HoldId),
     /// An outcome, charge or refund whose hold is not there.
     #[error("entry {0} belongs to a hold that does not exist")]
     NoHold(EntryId),
@@ -149,7 +153,7 @@ impl Audit {
             self.violations.push(Violation::Amount(entry.id));
         }
         match &entry.cause {
-            Cause::Hold(terms) => self.hold(entry, terms.expires_at),
+            Cause::Hold(terms) => self.hold(entry, terms),
             Cause::Outcome { hold, ending } => self.outcome(entry, *hold, *ending),
             Cause::Charge { hold } => self.charge(entry, *hold),
             Cause::Refund { hold, .. } => self.refund(entry, *hold),
@@ -203,13 +207,17 @@ impl Audit {
         self.violations
     }
 
-    fn hold(&mut self, entry: &Entry, expires_at: Timestamp) {
+    fn hold(&mut self, entry: &Entry, terms: &HoldTerms) {
         let EntryId::Own(ulid) = entry.id else {
             self.violations.push(Violation::Amount(entry.id));
             return;
         };
-        let hold = (entry.amount.negated(), expires_at);
-        if self.call(HoldId(ulid)).hold.replace(hold).is_some() {
+        let held = entry.amount.negated();
+        if !amount_fits(terms, held) {
+            self.violations.push(Violation::HoldAmount(HoldId(ulid)));
+        }
+        let placed = (held, terms.expires_at);
+        if self.call(HoldId(ulid)).hold.replace(placed).is_some() {
             self.violations.push(Violation::EntryTwice(entry.id));
         }
     }
@@ -260,5 +268,14 @@ fn sign_fits(entry: &Entry) -> bool {
         Kind::Grant | Kind::Refund | Kind::Reinstatement => entry.amount.is_positive(),
         Kind::Expiry | Kind::Clawback => entry.amount.is_negative(),
         Kind::Adjustment => entry.amount != Credits::ZERO,
+    }
+}
+
+/// Whether what was held is what the terms come to: at a fixed price exactly, at token prices,
+/// whose tokens nobody knows any more, at least the minimum.
+fn amount_fits(terms: &HoldTerms, held: Credits) -> bool {
+    match terms.tariff {
+        Tariff::Fixed(price) => price.times(terms.quantity) == Ok(held),
+        Tariff::Tokens(price) => held >= price.minimum().per_unit(),
     }
 }

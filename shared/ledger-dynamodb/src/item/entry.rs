@@ -5,6 +5,7 @@ use ledger::{
     AccountId, Credits, EntryId, HoldId,
     entry::{Cause, Entry, Kind},
     hold::{Ending, Hold, HoldTerms},
+    price::{Price, Tariff, TokenPrice},
 };
 
 use super::{Item, Reader, keyed, number, text, time};
@@ -61,6 +62,14 @@ fn write_terms(item: &mut Item, id: EntryId, terms: &HoldTerms) {
     set("price_version", number(terms.price_version));
     set("expires_at", time(terms.expires_at));
     set(key::EXPIRY_SLOT, text(key::expiry_slot(terms.expires_at, shard)));
+    match terms.tariff {
+        Tariff::Fixed(price) => drop(set("price", number(price.per_unit()))),
+        Tariff::Tokens(price) => {
+            set("input_price", number(price.input().per_unit()));
+            set("output_price", number(price.output().per_unit()));
+            set("minimum", number(price.minimum().per_unit()));
+        }
+    }
 }
 
 fn optional(item: &mut Item, name: &str, value: Option<aws_sdk_dynamodb::types::AttributeValue>) {
@@ -117,13 +126,39 @@ fn read_cause(reader: Reader<'_>, id: EntryId) -> Result<Cause, Unreadable> {
 }
 
 fn read_terms(reader: Reader<'_>) -> Result<HoldTerms, Unreadable> {
+    let quantity = reader.number("quantity")?;
     Ok(HoldTerms {
         feature: reader.parsed("feature")?,
         model: reader.text("model")?.to_owned(),
-        quantity: reader.number("quantity")?,
+        quantity,
         price_version: reader.number("price_version")?,
+        tariff: read_tariff(reader, quantity)?,
         expires_at: reader.time("expires_at")?,
     })
+}
+
+/// The price pinned to a hold. Entries from before there were token prices say none: their amount
+/// is a fixed price times their quantity.
+fn read_tariff(reader: Reader<'_>, quantity: u32) -> Result<Tariff, Unreadable> {
+    let price = |attribute| {
+        let price = Price::new(reader.number(attribute)?);
+        price.map_err(|error| reader.fault(attribute, format!("is wrong: {error}")))
+    };
+    let by_tokens = ["input_price", "output_price", "minimum"];
+    if by_tokens.iter().all(|attribute| reader.raw(attribute).is_none()) {
+        if reader.raw("price").is_some() {
+            return price("price").map(Tariff::Fixed);
+        }
+        let held = reader.credits("amount")?.negated().get();
+        let price = Price::new(held.checked_div(quantity.into()).unwrap_or_default());
+        let price = price.map_err(|error| reader.fault("amount", format!("is wrong: {error}")));
+        return price.map(Tariff::Fixed);
+    }
+    if reader.raw("price").is_some() {
+        return Err(reader.fault("price", "stands beside prices of tokens"));
+    }
+    let [input, output, minimum] = by_tokens;
+    Ok(Tariff::Tokens(TokenPrice::new(price(input)?, price(output)?, price(minimum)?)))
 }
 
 fn read_ending(reader: Reader<'_>) -> Result<Ending, Unreadable> {

@@ -11,6 +11,7 @@ use ledger::{
     entry::{Actor, Cause, Entry},
     feature::Feature,
     hold::{Ending, Hold, HoldTerms, Judgement},
+    price::{Price, Tariff},
 };
 use ulid::Ulid;
 
@@ -64,7 +65,11 @@ impl Bank {
         Command { id: self.name(), actor: actor(), action }
     }
 
+    /// A hold of so many credits at a fixed price: of one unit, or of as many as there are millions
+    /// where one unit cannot cost that much.
     pub(crate) fn new_hold(&mut self, amount: Credits) -> Hold {
+        let quantity = (amount.get() / Price::MAX).max(1);
+        let price = Price::new(amount.get() / quantity).unwrap();
         Hold {
             id: HoldId(self.name()),
             account: self.table.account.id.clone(),
@@ -74,8 +79,9 @@ impl Bank {
             terms: HoldTerms {
                 feature: Feature::AI_TEXT_CHAT,
                 model: "model".to_owned(),
-                quantity: 1,
+                quantity: quantity.try_into().unwrap(),
                 price_version: 1,
+                tariff: Tariff::Fixed(price),
                 expires_at: self.now.checked_add(HOLD_LIFE).unwrap(),
             },
         }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bank;
 #[cfg(test)]
+mod charges;
+#[cfg(test)]
 mod interleavings;
 #[cfg(test)]
 mod plain_model;

@@ -2,6 +2,7 @@
 
 mod adjustments;
 mod audit;
+mod books;
 mod buckets;
 mod expiry;
 mod freezing;

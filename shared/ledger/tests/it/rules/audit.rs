@@ -4,6 +4,7 @@ use ledger::{
     Credits,
     entry::{Cause, Entry},
     hold::Ending,
+    price::{Price, Tariff, TokenPrice},
 };
 
 use crate::{bank::credits, table::Table, words::Story};
@@ -78,6 +79,29 @@ fn a_hold_has_one_outcome_and_it_gives_back_what_was_not_charged() {
         |table| drop(table.journal.remove(1)),
         &["entry belongs to a hold that does not exist"],
     );
+}
+
+#[test]
+fn a_hold_is_what_its_price_and_quantity_come_to() {
+    let wrong = "hold is not what its price and quantity come to";
+    let price = |value| Price::new(value).unwrap();
+    let tokens = |minimum| Tariff::Tokens(TokenPrice::new(price(9), price(9), price(minimum)));
+    let rows: [(_, _, &[_]); 6] = [
+        (Tariff::Fixed(price(3)), 2, &[]),
+        (Tariff::Fixed(price(3)), 1, &[wrong]),
+        (Tariff::Fixed(price(2)), 2, &[wrong]),
+        (Tariff::Fixed(price(1_000_000)), u32::MAX, &[wrong]),
+        (tokens(6), 1, &[]),
+        (tokens(7), 1, &[wrong]),
+    ];
+    for (tariff, quantity, expected) in rows {
+        let tamper = |table: &mut Table| {
+            if let Cause::Hold(terms) = &mut table.journal[1].cause {
+                (terms.tariff, terms.quantity) = (tariff, quantity);
+            }
+        };
+        check("pack 10, hold 6 as a, settle a at 4", tamper, expected);
+    }
 }
 
 #[test]

@@ -46,7 +46,9 @@ fn an_unknown_source_is_an_error() {
 
 #[test]
 fn an_actor_says_who_and_in_what_role() {
-    for text in ["user:user_1", "admin:user_2", "system:expire-holds", "system:a:b"] {
+    for text in
+        ["user:user_1", "admin:user_2", "service:billing", "system:expire-holds", "system:a:b"]
+    {
         assert_eq!(text.parse::<Actor>().unwrap().to_string(), text);
     }
     for text in ["", "user", "root:x", "User:x"] {
