@@ -1,39 +1,24 @@
-//! The AWS clients, configured by hand: region and credentials from the environment, the shared
-//! HTTP client, short retries. The SDK's own loading would look into profile files and the
-//! instance's metadata service, and bring a second HTTP and TLS stack with it.
+//! The AWS clients: one configuration for all of them, and where each service is.
 
-use std::time::Duration;
+#[cfg(not(feature = "sdk-defaults"))]
+mod chosen;
+#[cfg(feature = "sdk-defaults")]
+mod defaults;
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, IdentityCache, Region, StalledStreamProtectionConfig, retry::RetryConfig,
-    timeout::TimeoutConfig,
-};
-use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_types::SdkConfig;
 use http::Uri;
 
+#[cfg(not(feature = "sdk-defaults"))]
+use self::chosen::shared;
+#[cfg(feature = "sdk-defaults")]
+use self::defaults::shared;
 use crate::{
     environment::{Environment, StartupError},
     http_client::HttpClient,
 };
 
-/// Attempts of one SDK call. With the back-off below, a call that fails for good is known to
-/// have failed soon enough to answer the user with something better than a time-out.
-const ATTEMPTS: u32 = 3;
-
-/// The first back-off. The SDK's default waits about 400 ms on average before a second attempt,
-/// many times what a table takes to answer.
-const FIRST_BACKOFF: Duration = Duration::from_millis(25);
-
-/// The longest back-off.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
-
-/// How long one attempt may take. Every call made here is small and answered in milliseconds;
-/// after a second the request or its answer is lost.
-const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
-
 /// What all AWS clients share, and where each service is.
+#[derive(Clone)]
 pub(crate) struct Aws {
     shared: SdkConfig,
     dynamodb_url: Option<String>,
@@ -46,32 +31,8 @@ impl Aws {
         environment: &Environment,
         http: HttpClient,
     ) -> Result<Aws, StartupError> {
-        // The platform renews the credentials by replacing the process, so these stay valid
-        // for its life; with nothing to expire, a cache of them would be one lock for nothing.
-        let credentials = Credentials::new(
-            environment.required("AWS_ACCESS_KEY_ID")?,
-            environment.required("AWS_SECRET_ACCESS_KEY")?,
-            environment.optional("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        );
-        let shared = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(environment.required("AWS_REGION")?))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .identity_cache(IdentityCache::no_cache())
-            .http_client(http)
-            .retry_config(retries())
-            .timeout_config(
-                TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).build(),
-            )
-            .sleep_impl(TokioSleep::new())
-            .time_source(SystemTimeSource::new())
-            // An attempt is over after a second; watching its speed as well finds nothing more.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .build();
         Ok(Aws {
-            shared,
+            shared: shared(environment, http)?,
             dynamodb_url: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB")?,
             sqs_url: endpoint(environment, "AWS_ENDPOINT_URL_SQS")?,
             ssm_url: endpoint(environment, "AWS_ENDPOINT_URL_SSM")?,
@@ -95,13 +56,6 @@ impl Aws {
         config.set_endpoint_url(self.ssm_url.clone());
         aws_sdk_ssm::Client::from_conf(config.build())
     }
-}
-
-fn retries() -> RetryConfig {
-    RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF)
-        .with_max_backoff(LONGEST_BACKOFF)
 }
 
 /// Where a service is: its own variable first, then the one for all, else the region's endpoint.

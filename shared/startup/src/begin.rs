@@ -1,6 +1,8 @@
 //! The start of a process, and what a function has at hand from then on.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, time::Duration};
+
+use rustls::pki_types::{CertificateDer, pem, pem::PemObject};
 
 use crate::{
     aws::Aws,
@@ -15,6 +17,11 @@ use crate::{
 /// where `PROVIDER_CONNECT_MS` does not say otherwise. The AWS clients give up earlier, by their
 /// own limit on an attempt.
 const CONNECT_LIMIT_MS: u64 = 5_000;
+
+/// Names a PEM file of certificates that are trusted beside the public authorities: for a provider
+/// or an endpoint behind a private authority. The file travels in the function's package or in a
+/// layer (`/opt/…`).
+const EXTRA_ROOTS: &str = "EXTRA_CA_FILE";
 
 /// What a function has at hand once its process has begun.
 pub struct Startup {
@@ -50,7 +57,10 @@ impl Startup {
 
     fn new(environment: Environment) -> Result<Startup, StartupError> {
         let connect_ms = environment.parsed("PROVIDER_CONNECT_MS", CONNECT_LIMIT_MS)?;
-        let http = HttpClient::new(Duration::from_millis(connect_ms))?;
+        let http = HttpClient::trusting(
+            extra_roots(environment.optional(EXTRA_ROOTS).as_deref())?,
+            Duration::from_millis(connect_ms),
+        )?;
         let aws = Aws::from_environment(&environment, http.clone())?;
         Ok(Startup { clock: Clock::system(), http, environment, aws })
     }
@@ -84,6 +94,13 @@ impl Startup {
         self.aws.sqs()
     }
 
+    /// Makes a client of the queues when it is called, for a function that rarely needs one: every
+    /// AWS client costs a start about a quarter of a handshake.
+    pub fn sqs_later(&self) -> impl Fn() -> aws_sdk_sqs::Client + Send + Sync + 'static {
+        let aws = self.aws.clone();
+        move || aws.sqs()
+    }
+
     /// A client of the parameter store; [`Startup::parameters`] is what settings are read with.
     pub fn ssm(&self) -> aws_sdk_ssm::Client {
         self.aws.ssm()
@@ -93,6 +110,26 @@ impl Startup {
     pub fn parameters(&self) -> Parameters {
         Parameters::new(self.ssm())
     }
+}
+
+/// The certificates in `file`. One that is named and gives none is a mistake: the start ends here
+/// rather than at the first handshake.
+fn extra_roots(file: Option<&str>) -> Result<Vec<CertificateDer<'static>>, StartupError> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    let invalid = |reason: String| StartupError::Invalid { name: EXTRA_ROOTS.to_owned(), reason };
+    let read = CertificateDer::pem_file_iter(Path::new(file)).and_then(Iterator::collect);
+    let roots: Vec<_> = read.map_err(|error| {
+        invalid(match error {
+            pem::Error::Io(error) => format!("`{file}` cannot be read: {error}"),
+            _ => format!("`{file}` is not a file of certificates in pem"),
+        })
+    })?;
+    if roots.is_empty() {
+        return Err(invalid(format!("`{file}` holds no certificate")));
+    }
+    Ok(roots)
 }
 
 /// The environment may hold secrets: nothing of it is printed.

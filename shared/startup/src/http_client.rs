@@ -17,6 +17,7 @@ use http::{Request, Response, StatusCode, Uri, header::USER_AGENT};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::{client::legacy, rt::TokioExecutor};
+use rustls::pki_types::CertificateDer;
 
 use self::connect::Connect;
 use crate::{BoxError, environment::StartupError};
@@ -65,7 +66,15 @@ impl HttpClient {
     /// A client that gives up on making one connection after `connect_limit` (name look-up, TCP
     /// and TLS handshake together).
     pub fn new(connect_limit: Duration) -> Result<HttpClient, StartupError> {
-        let connect = Connect::new(connect_limit)?;
+        HttpClient::trusting(Vec::new(), connect_limit)
+    }
+
+    /// The same, and also trusts servers that `roots` vouch for.
+    pub(crate) fn trusting(
+        roots: Vec<CertificateDer<'static>>,
+        connect_limit: Duration,
+    ) -> Result<HttpClient, StartupError> {
+        let connect = Connect::new(connect_limit, roots)?;
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         let inner = builder.pool_idle_timeout(IDLE_LIMIT).build(connect);
         Ok(HttpClient { inner })
@@ -93,6 +102,18 @@ impl HttpClient {
         let reading = self.get_unbounded(url, limit_bytes);
         let ended = tokio::time::timeout(timeout, reading).await;
         ended.map_err(|_| HttpError::TimedOut(timeout))?
+    }
+
+    /// Opens a connection to where `url` is and keeps it for the next request, so that the first
+    /// caller does not pay for its handshake. Asks for nothing (`HEAD`), with no credentials; any
+    /// status will do.
+    pub async fn connect(&self, url: &str, timeout: Duration) -> Result<(), HttpError> {
+        let address = || HttpError::Address(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| address())?;
+        let request = Request::head(uri).header(USER_AGENT, AGENT).body(Full::default());
+        let sending = self.send(request.map_err(|_| address())?);
+        let ended = tokio::time::timeout(timeout, sending).await;
+        ended.map_err(|_| HttpError::TimedOut(timeout))?.map(drop)
     }
 
     async fn get_unbounded(&self, url: &str, limit_bytes: usize) -> Result<Bytes, HttpError> {

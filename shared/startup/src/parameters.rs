@@ -13,7 +13,6 @@ use aws_sdk_ssm::{
     error::{ProvideErrorMetadata, SdkError},
     operation::get_parameters::{GetParametersError, GetParametersOutput},
 };
-use futures_util::future;
 
 use crate::BoxError;
 
@@ -53,7 +52,8 @@ impl Parameters {
     /// The values of the parameters with these full names, each under the last segment of its
     /// name. A name that does not exist is absent: the caller knows which ones it needs.
     ///
-    /// Asks for ten at a time, all requests at once.
+    /// Asks for ten at a time, one request after the other: at once they would need a connection
+    /// each, and its handshake costs more than the wait.
     pub async fn read(&self, names: &[&str]) -> Result<BTreeMap<String, String>, ParametersError> {
         let names: BTreeSet<&str> = names.iter().copied().collect();
         let mut short_names = BTreeSet::new();
@@ -63,9 +63,9 @@ impl Parameters {
             }
         }
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        let requests = names.chunks(NAMES_PER_REQUEST).map(|names| self.get(names));
         let mut values = BTreeMap::new();
-        for output in future::try_join_all(requests).await? {
+        for names in names.chunks(NAMES_PER_REQUEST) {
+            let output = self.get(names).await?;
             for parameter in output.parameters.unwrap_or_default() {
                 let (Some(name), Some(value)) = (parameter.name, parameter.value) else {
                     continue;
