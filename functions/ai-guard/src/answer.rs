@@ -9,7 +9,9 @@ use startup::Origin;
 use crate::{
     call::Endpoint,
     content::Content,
+    meter::Delivered,
     provider::{AnswerBody, Answering, Failure},
+    replay,
     report::Report,
     tab::Tab,
 };
@@ -38,8 +40,11 @@ pub(crate) async fn whole(
     };
     match delivered(tab.call().endpoint, status, &body) {
         Ok(units) => {
-            let report = tab.close(units, None).await;
-            Ok(response(status, body, json_type(answering.content_type), &report))
+            let counted = tab.meter().and_then(|meter| meter.whole(&body, units > 0));
+            let content_type = json_type(answering.content_type);
+            let copy = replay::whole(status, &content_type, &body).filter(|_| tab.is_keyed());
+            let report = tab.close(Delivered { units, counted }, None, copy).await;
+            Ok(response(status, body, content_type, &report))
         }
         Err(failure) => Err(tab.fail(&failure).await),
     }

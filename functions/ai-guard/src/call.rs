@@ -1,6 +1,7 @@
-//! A caller's request, read as far as it has to be priced and no further. The body itself goes
-//! to the provider byte for byte, so what is read here must be what the provider reads: a field
-//! that two readers could understand differently is refused.
+//! A caller's request, read as far as every call has to be and no further; what only a token price
+//! needs is read in `limit`. The body itself goes to the provider as it came, so what is read here
+//! must be what the provider reads: a field that two readers could understand differently is
+//! refused.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::settings::Models;
+use crate::{rewrite::is_read_as, settings::Models};
 
 #[cfg(test)]
 mod tests;
@@ -79,8 +80,7 @@ impl Call {
     ) -> Result<Self, ApiError> {
         let outline: Outline = from_json(&body)?;
         if let Some(name) = outline.ambiguous {
-            let detail = format!("`{name}` must be given once and in lower case");
-            return Err(ApiError::invalid_field(name, detail));
+            return Err(ambiguous(name));
         }
         let model = model(outline.model.as_deref())?;
         if !models.allow(&model) {
@@ -94,17 +94,27 @@ impl Call {
     }
 }
 
+/// A field that two readers could understand differently (400 `invalid_field`).
+pub(crate) fn ambiguous(name: &'static str) -> ApiError {
+    ApiError::invalid_field(name, format!("`{name}` must be given once and spelled so"))
+}
+
 fn model(raw: Option<&RawValue>) -> Result<String, ApiError> {
-    let wrong = |detail: String| ApiError::invalid_field("model", detail);
-    let raw = raw.ok_or_else(|| wrong("`model` is missing".to_owned()))?;
-    let model: String = serde_json::from_str(raw.get())
-        .map_err(|_| wrong("`model` must be a string".to_owned()))?;
+    let wrong = |detail: &str| ApiError::invalid_field("model", detail);
+    let raw = raw.ok_or_else(|| wrong("`model` is missing"))?;
+    let model: String =
+        serde_json::from_str(raw.get()).map_err(|_| wrong("`model` must be a string"))?;
+    check_model(&model).map(|()| model)
+}
+
+/// Whether entries of the ledger can keep a model of this name; 400 `invalid_field`.
+pub(crate) fn check_model(model: &str) -> Result<(), ApiError> {
     let length = model.chars().count();
     if length == 0 || length > MODEL_CHARS_MAX || model.chars().any(char::is_control) {
         let limit = format!("1 to {MODEL_CHARS_MAX} characters, none of them a control character");
-        return Err(wrong(format!("`model` must have {limit}")));
+        return Err(ApiError::invalid_field("model", format!("`model` must have {limit}")));
     }
-    Ok(model)
+    Ok(())
 }
 
 fn quantity(raw: Option<&RawValue>, max: u32) -> Result<u32, ApiError> {
@@ -158,7 +168,7 @@ impl<'de> Visitor<'de> for OutlineVisitor {
                 ("n", &mut outline.n),
                 ("stream", &mut outline.stream),
             ];
-            let slot = slots.into_iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
+            let slot = slots.into_iter().find(|(name, _)| is_read_as(&key, name));
             match slot {
                 Some((name, slot)) if slot.is_none() && key == name => {
                     *slot = Some(map.next_value()?);

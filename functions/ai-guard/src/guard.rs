@@ -7,8 +7,10 @@ use axum::{
     extract::{FromRequest, Request, State},
     response::Response,
 };
+use http::HeaderMap;
 use http_api::{ApiError, Caller, RawBody, authenticate};
 use jiff::Timestamp;
+use ledger::{entry::Actor, mode::Mode};
 use ledger_dynamodb::LedgerStore;
 use startup::{Cached, Clock, Deadline, HttpClient, Origin, metric};
 use tokio::time::Instant;
@@ -16,10 +18,13 @@ use tracing::Instrument;
 
 use crate::{
     answer,
-    books::Books,
+    books::{Books, Opened},
     call::{Call, Endpoint},
+    idempotency::{Key, Scope},
     prices::Prices,
     provider::{self, Patience},
+    replay::KEEP_LIMIT,
+    report::Report,
     settings::Settings,
     settle::{self, SettleQueue},
     stream,
@@ -64,6 +69,9 @@ pub(crate) struct Admitted {
     pub(crate) settings: Arc<Settings>,
     pub(crate) caller: Caller,
     pub(crate) call: Call,
+    /// What makes a repeat of the call the same call, where its caller has named it and credits
+    /// are enforced: where nothing is charged, nothing can be charged twice.
+    pub(crate) key: Option<Key>,
     pub(crate) origin: Origin,
     /// When the call began; the time of its hold.
     pub(crate) now: Timestamp,
@@ -116,9 +124,19 @@ impl Admitted {
         let origin = request.extensions().get().copied().unwrap_or(Origin::Streaming);
         let deadline = request.extensions().get().and_then(|Deadline(at)| *at);
         let deadline = deadline.map(|at| Instant::now() + time_until(at, now));
+        let headers = request.headers().clone();
         let RawBody(body) = RawBody::from_request(request, &()).await?;
         let call = Call::parse(endpoint, body, &settings.provider.models)?;
-        Ok(Self { guard, settings, caller, call, origin, now, began, deadline })
+        let key = match settings.mode {
+            Mode::Enforce => key(&headers, &caller, &call)?,
+            Mode::Shadow | Mode::Off => None,
+        };
+        Ok(Self { guard, settings, caller, call, key, origin, now, began, deadline })
+    }
+
+    /// What has to be left of the time when the provider is no longer waited for.
+    pub(crate) fn reserve(&self) -> Duration {
+        if self.key.is_some() { settle::RESERVE + KEEP_LIMIT } else { settle::RESERVE }
     }
 
     fn patience(&self) -> Patience {
@@ -126,7 +144,7 @@ impl Admitted {
         Patience {
             first_byte_by: Instant::now() + first_byte,
             idle,
-            stop_at: self.deadline.map(|at| at.checked_sub(settle::RESERVE).unwrap_or(at)),
+            stop_at: self.deadline.map(|at| at.checked_sub(self.reserve()).unwrap_or(at)),
         }
     }
 
@@ -149,17 +167,46 @@ impl Admitted {
         let dimensions = [("Feature", feature.as_str()), ("Code", error.code())];
         metric::count(self.guard.clock.now(), "CallsRefused", &dimensions, 1);
     }
+
+    /// The one line of a call that was made before.
+    pub(crate) fn log_replay(&self, report: &Report) {
+        let feature = self.call.endpoint.feature();
+        tracing::info!(
+            account = self.caller.account.as_str(),
+            feature = feature.as_str(),
+            model = self.call.model,
+            hold = report.hold.map(|hold| hold.to_string()),
+            charged = report.charged.get(),
+            outcome = "replayed",
+            duration_ms = u64::try_from(self.began.elapsed().as_millis()).ok(),
+            "guarded call"
+        );
+        let dimensions = [("Feature", feature.as_str())];
+        metric::count(self.guard.clock.now(), "CallsReplayed", &dimensions, 1);
+    }
 }
 
-fn time_until(at: Timestamp, now: Timestamp) -> Duration {
+fn key(headers: &HeaderMap, caller: &Caller, call: &Call) -> Result<Option<Key>, ApiError> {
+    let actor = Actor::User(caller.user.to_string());
+    let scope = Scope { account: &caller.account, actor: &actor, route: call.endpoint.route() };
+    Key::read(headers, scope, &call.body)
+}
+
+/// How long it is to `at`; nothing where that is over.
+pub(crate) fn time_until(at: Timestamp, now: Timestamp) -> Duration {
     at.duration_since(now).try_into().unwrap_or(Duration::ZERO)
 }
 
 async fn run(admitted: Admitted) -> Result<Response, ApiError> {
-    let books = Books::open(&admitted).await.inspect_err(|error| admitted.log_refusal(error))?;
+    let opened = Books::open(&admitted).await.inspect_err(|error| admitted.log_refusal(error))?;
+    let books = match opened {
+        Opened::Books(books) => books,
+        Opened::Before(replay) => return Ok(replay.response(&admitted).await),
+    };
     let Admitted { guard, settings, call, origin, .. } = &admitted;
+    let body = books.request(&call.body);
     let (asked, seen) = tokio::join!(
-        provider::ask(&guard.http, &settings.provider, call, admitted.patience()),
+        provider::ask(&guard.http, &settings.provider, call, body, admitted.patience()),
         books.look(&admitted),
     );
     let (origin, stream) = (*origin, call.stream);

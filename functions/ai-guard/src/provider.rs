@@ -50,12 +50,13 @@ pub(crate) struct AnswerBody {
     has_begun: bool,
 }
 
-/// Sends the call and waits for the head of the answer; any other status than a success is a
-/// [`Failure`].
+/// Sends `body` for the call and waits for the head of the answer; any other status than a success
+/// is a [`Failure`].
 pub(crate) async fn ask(
     http: &HttpClient,
     provider: &ProviderSettings,
     call: &Call,
+    body: Bytes,
     patience: Patience,
 ) -> Result<Answering, Failure> {
     let accept = if call.stream { "text/event-stream" } else { "application/json" };
@@ -64,7 +65,7 @@ pub(crate) async fn ask(
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, accept)
         .header(USER_AGENT, "saldo")
-        .body(Full::new(call.body.clone()))
+        .body(Full::new(body))
         .map_err(|error| Failure::Unreachable(error.into()))?;
     let by = patience.stop_at.map_or(patience.first_byte_by, |at| at.min(patience.first_byte_by));
     let response = match timeout_at(by, http.send(request)).await {

@@ -6,7 +6,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use ledger::{Credits, HoldId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What the call cost, in credits.
 pub(crate) const CHARGED: HeaderName = HeaderName::from_static("x-credits-charged");
@@ -40,14 +40,18 @@ pub(crate) struct Report {
 impl Report {
     /// The event that follows the end of a stream.
     pub(crate) fn event(&self) -> Bytes {
-        let charged = self.charged.get();
-        let data = match self.remaining {
-            Remaining::Known(remaining) => json!({"charged": charged, "remaining": remaining}),
-            Remaining::Unknown => json!({"charged": charged, "remaining": null}),
-            Remaining::Unlimited => {
-                json!({"charged": charged, "remaining": null, "unlimited": true})
-            }
+        let remaining = match self.remaining {
+            Remaining::Known(remaining) => json!(remaining),
+            Remaining::Unknown | Remaining::Unlimited => Value::Null,
         };
+        // Not every SDK stops reading at `[DONE]`, and some take every event for a chunk: to them
+        // this one is a chunk without choices, as the one with the usage is.
+        let mut data = json!({
+            "charged": self.charged.get(), "choices": [], "remaining": remaining,
+        });
+        if let (Remaining::Unlimited, Some(data)) = (self.remaining, data.as_object_mut()) {
+            data.insert("unlimited".to_owned(), true.into());
+        }
         Bytes::from(format!("event: credits\ndata: {data}\n\n"))
     }
 
@@ -99,10 +103,16 @@ mod tests {
     #[test]
     fn the_event_says_what_was_charged_and_what_is_left_as_far_as_it_is_known() {
         let rows = [
-            (Remaining::Known(41.into()), r#"{"charged":1,"remaining":41}"#),
-            (Remaining::Known(Credits::new(-3).unwrap()), r#"{"charged":1,"remaining":-3}"#),
-            (Remaining::Unknown, r#"{"charged":1,"remaining":null}"#),
-            (Remaining::Unlimited, r#"{"charged":1,"remaining":null,"unlimited":true}"#),
+            (Remaining::Known(41.into()), r#"{"charged":1,"choices":[],"remaining":41}"#),
+            (
+                Remaining::Known(Credits::new(-3).unwrap()),
+                r#"{"charged":1,"choices":[],"remaining":-3}"#,
+            ),
+            (Remaining::Unknown, r#"{"charged":1,"choices":[],"remaining":null}"#),
+            (
+                Remaining::Unlimited,
+                r#"{"charged":1,"choices":[],"remaining":null,"unlimited":true}"#,
+            ),
         ];
         for (remaining, data) in rows {
             let event = report(1, remaining).event();

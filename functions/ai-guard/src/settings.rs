@@ -5,7 +5,7 @@ use std::{
 };
 
 use http::{HeaderValue, Uri, uri::Scheme};
-use http_api::{InvalidTokenSettings, TokenSettings, TokenVerifier};
+use http_api::{InvalidTokenSettings, ServiceKeys, TokenSettings, TokenVerifier};
 use jiff::SignedDuration;
 use ledger::{Credits, mode::Mode};
 use startup::{HttpClient, error_chain};
@@ -26,16 +26,16 @@ pub const SETTINGS: [&str; 9] = [
     "CLERK_JWKS_URL",
 ];
 
-/// The secrets, by the last segment of their names. With the settings they are ten: as many as
-/// one request to the parameter store may name.
-pub const SECRETS: [&str; 1] = ["PROVIDER_KEY"];
+/// The secrets, by the last segment of their names. With the settings they are eleven: two
+/// requests to the parameter store, which run at once.
+pub const SECRETS: [&str; 2] = ["PROVIDER_KEY", "SERVICE_KEYS"];
 
 /// How long a hold stands where no setting says so: 20 minutes, longer than any function runs.
 const HOLD_SECONDS: i64 = 1_200;
 
 /// A hold that stands longer than an hour helps nobody: no call runs that long, the credits of a
 /// crashed one would be out of reach for as long, and the list of open holds looks two hours back.
-const HOLD_SECONDS_MAX: i64 = 3_600;
+pub(crate) const HOLD_SECONDS_MAX: i64 = 3_600;
 
 /// A handful of keys of 500 bytes each.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
@@ -56,6 +56,8 @@ pub struct Settings {
     pub provider: ProviderSettings,
     /// Who callers are.
     pub verifier: Arc<TokenVerifier>,
+    /// Which back ends may hold credits for accounts; none where there is no such setting.
+    pub service_keys: ServiceKeys,
 }
 
 /// How the AI provider is reached.
@@ -156,6 +158,7 @@ impl Settings {
             hold_time: SignedDuration::from_secs(hold_seconds),
             provider: ProviderSettings::read(optional)?,
             verifier: verifier(tokens, http, previous)?,
+            service_keys: service_keys(optional("SERVICE_KEYS"))?,
         })
     }
 }
@@ -184,6 +187,14 @@ fn verifier(
         async move { http.get(&url, KEYS_BYTES_MAX, KEYS_LIMIT).await }
     };
     TokenVerifier::new(tokens, fetch).map(Arc::new)
+}
+
+/// Without such keys nobody can hold credits in an account's name.
+fn service_keys(json: Option<String>) -> Result<ServiceKeys, InvalidSettings> {
+    let keys = json.map(|json| ServiceKeys::parse(&json)).transpose();
+    let name = "SERVICE_KEYS";
+    keys.map(Option::unwrap_or_default)
+        .map_err(|why| InvalidSettings::Invalid { name, reason: why.to_string() })
 }
 
 impl ProviderSettings {

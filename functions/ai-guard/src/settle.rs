@@ -2,7 +2,11 @@
 //! ledger does not take it now, or left to the hold's expiry where nothing does. The caller has
 //! the answer in any case.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_sdk_sqs::Client;
 use jiff::Timestamp;
@@ -51,6 +55,19 @@ pub(crate) struct Settled {
     pub(crate) how: &'static str,
 }
 
+/// What became of the wish to end a hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    /// It has ended as was asked, by this wish or before it.
+    Ended(Ended),
+    /// It has ended another way, or cannot end so, and never will.
+    Refused(Rejection),
+    /// The ledger does not take it now; it is in the queue, and will end so.
+    Queued,
+    /// Nothing takes it now.
+    LeftToExpiry,
+}
+
 /// Ends `hold` by `ending`, giving up on the ledger in time for the queue before `deadline`.
 pub(crate) async fn end(
     store: &LedgerStore,
@@ -61,22 +78,43 @@ pub(crate) async fn end(
     deadline: Option<Instant>,
 ) -> Settled {
     let end = new_end(clock, ending);
-    let error = match end_in_time(store, hold, &end, deadline).await {
-        Ok(ended) => {
+    match attempt(store, queue, hold, &end, deadline).await {
+        Attempt::Ended(ended) => {
             let how = if ended.late { "settled_late" } else { ending.as_str() };
-            return Settled { charged: ended.charged, how };
+            Settled { charged: ended.charged, how }
         }
-        Err(StoreError::Rejected(rejection)) if is_final(&rejection) => {
+        Attempt::Refused(rejection) => {
             tracing::error!(hold = %hold.id, code = rejection.code(), "the hold ended otherwise");
             metric::count(end.at, "SettlesRefused", &[], 1);
-            return Settled { charged: Credits::ZERO, how: "ended_otherwise" };
+            Settled { charged: Credits::ZERO, how: "ended_otherwise" }
+        }
+        Attempt::Queued => Settled { charged: ending.charged(), how: "queued" },
+        Attempt::LeftToExpiry => Settled { charged: ending.charged(), how: "left_to_expiry" },
+    }
+}
+
+/// Asks the ledger to end `hold` so, and the queue where the ledger does not answer.
+pub(crate) async fn attempt(
+    store: &LedgerStore,
+    queue: &SettleQueue,
+    hold: &Hold,
+    end: &End,
+    deadline: Option<Instant>,
+) -> Attempt {
+    let error = match end_in_time(store, hold, end, deadline).await {
+        Ok(ended) => return Attempt::Ended(ended),
+        Err(StoreError::Rejected(rejection)) if is_final(&rejection) => {
+            return Attempt::Refused(rejection);
         }
         Err(error) => error,
     };
     let error = error_chain(&error);
     tracing::error!(hold = %hold.id, error, "the outcome could not be written");
-    let how = queue.take(hold, &end, Duration::ZERO, deadline).await;
-    Settled { charged: ending.charged(), how }
+    if queue.take(hold, end, Duration::ZERO, deadline).await {
+        Attempt::Queued
+    } else {
+        Attempt::LeftToExpiry
+    }
 }
 
 /// Queues the release of a hold of which it is not known whether it was placed, so that its
@@ -125,36 +163,49 @@ fn is_final(rejection: &Rejection) -> bool {
 }
 
 /// The queue of outcomes that are still to be written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SettleQueue {
-    client: Client,
+    /// Made when it is first needed: most processes never queue anything, and every start would
+    /// pay for it.
+    client: Arc<LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>>,
     url: String,
+}
+
+impl fmt::Debug for SettleQueue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SettleQueue").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl SettleQueue {
     /// The queue at `url`, reached through `client`.
     pub fn new(client: Client, url: String) -> Self {
-        Self { client, url }
+        Self::later(move || client, url)
     }
 
-    /// Queues the outcome, or leaves the hold to its expiry. Returns which of the two, for logs.
+    /// The same with a client that is made when it is first needed.
+    pub fn later(client: impl FnOnce() -> Client + Send + 'static, url: String) -> Self {
+        Self { client: Arc::new(LazyLock::new(Box::new(client))), url }
+    }
+
+    /// Queues the outcome, or leaves the hold to its expiry. Returns whether it is queued.
     async fn take(
         &self,
         hold: &Hold,
         end: &End,
         delay: Duration,
         deadline: Option<Instant>,
-    ) -> &'static str {
+    ) -> bool {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now() + LAST_BYTES));
         let limit = left.map_or(QUEUE_LIMIT, |left| left.clamp(QUEUE_LIMIT_MIN, QUEUE_LIMIT));
         let Err(error) = self.send(hold, end, delay, limit).await else {
             metric::count(end.at, "SettlesQueued", &[], 1);
-            return "queued";
+            return true;
         };
         let error = error_chain(error.as_ref());
         tracing::error!(hold = %hold.id, error, "the outcome could not be queued either");
         metric::count(end.at, "SettlesLost", &[], 1);
-        "left_to_expiry"
+        false
     }
 
     /// The client's own attempts are the retries; together with the time limit they are bounded.
@@ -234,6 +285,7 @@ mod tests {
                 model: "m".to_owned(),
                 quantity: 2,
                 price_version: 1,
+                tariff: ledger::price::Tariff::Fixed(ledger::price::Price::new(5).unwrap()),
                 expires_at: at,
             },
         };

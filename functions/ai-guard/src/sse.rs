@@ -2,7 +2,7 @@
 //! frame ends, whether it ends the stream, reports an error, or carries content. The bytes of a
 //! frame are kept as they came, because they go on unchanged.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter};
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,6 +14,9 @@ mod tests;
 /// The largest frame. A streamed picture comes as one frame of a few megabytes; text frames are a
 /// thousand times smaller.
 pub(crate) const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A byte order mark, with which a stream may begin.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// What a frame means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +115,44 @@ pub(crate) fn classify(frame: &[u8]) -> Event {
             Err(_) => Event::Malformed,
         },
     }
+}
+
+/// The data of `frame`, where it has any and is text.
+pub(crate) fn data_of(frame: &[u8]) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(frame).ok()?;
+    data(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// `frame` with other data: its lines stand where the first line of data stood, and are marked and
+/// ended as that one was. Everything else stays as it came.
+pub(crate) fn with_data(frame: &[u8], data: &str) -> Bytes {
+    let mut whole = BytesMut::with_capacity(frame.len());
+    let mut is_written = false;
+    for line in frame.split_inclusive(|byte| *byte == b'\n') {
+        let Some(mark) = data_mark(line) else {
+            whole.extend_from_slice(line);
+            continue;
+        };
+        if is_written {
+            continue;
+        }
+        is_written = true;
+        let ending: &[u8] = if line.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
+        // A byte order mark belongs to the stream and not to its lines.
+        let marks = iter::once(mark).chain(iter::repeat(mark.strip_prefix(BOM).unwrap_or(mark)));
+        for (mark, piece) in marks.zip(data.split('\n')) {
+            whole.extend_from_slice(mark);
+            whole.extend_from_slice(piece.as_bytes());
+            whole.extend_from_slice(ending);
+        }
+    }
+    whole.freeze()
+}
+
+/// What stands before the data of a line, where it is one of data.
+fn data_mark(line: &[u8]) -> Option<&[u8]> {
+    let marks = ["\u{feff}data: ", "\u{feff}data:", "data: ", "data:"];
+    marks.into_iter().map(str::as_bytes).find(|mark| line.starts_with(mark))
 }
 
 /// The values of every field called `name`, in order.

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use axum::{body::Body, response::Response};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use http_api::ApiError;
 use serde_json::json;
 use tokio::{
@@ -17,7 +17,9 @@ use tracing::Instrument;
 
 use crate::{
     answer::{self, BUFFERED_BYTES_MAX, escaped_bytes},
+    meter::{Delivered, Meter},
     provider::{AnswerBody, Answering, Failure},
+    replay::{EVENT_STREAM, Transcript},
     report::{Report, stream_headers},
     sse::{Event, FRAME_BYTES_MAX, FrameTooLarge, Splitter, classify},
     tab::Tab,
@@ -38,7 +40,7 @@ const DONE: &str = "data: [DONE]\n\n";
 /// Passes the stream on as it comes. Nothing is answered before the first event of it has come,
 /// so what fails before is an error with a status of its own.
 pub(crate) async fn live(answering: Answering, tab: Tab) -> Result<Response, ApiError> {
-    let mut frames = Frames::new(answering.body, answering.status);
+    let mut frames = Frames::of(answering, &tab);
     let opening = match frames.opening().await {
         Ok(opening) => opening,
         Err(failure) => return Err(tab.fail(&failure).await),
@@ -56,36 +58,38 @@ pub(crate) async fn live(answering: Answering, tab: Tab) -> Result<Response, Api
 /// Collects the stream for a caller who can only be answered whole. Nothing has been sent before
 /// its end, so a stream that breaks is a failed call.
 pub(crate) async fn collected(answering: Answering, tab: Tab) -> Result<Response, ApiError> {
-    let mut frames = Frames::new(answering.body, answering.status);
+    let mut frames = Frames::of(answering, &tab);
     let opening = match frames.opening().await {
         Ok(opening) => opening,
         Err(failure) => return Err(tab.fail(&failure).await),
     };
     let mut collected = Collected::default();
     let forwarded = forward(&mut frames, opening, &mut Sink::Memory(&mut collected)).await;
-    match &forwarded.end {
-        End::Broke(failure) => return Err(tab.fail(failure).await),
-        End::Done(_) => frames.body.finish(),
-        End::Clean => {}
+    if let End::Broke(failure) = &forwarded.end {
+        return Err(tab.fail(failure).await);
     }
-    let units = forwarded.units(tab.call().quantity);
-    let report = tab.close(units, None).await;
+    let delivered = forwarded.delivered(tab.call().quantity, frames.meter);
+    let copy = frames.transcript.stream(&last(&forwarded.end));
+    let report = tab.close(delivered, None, copy).await;
+    if matches!(forwarded.end, End::Done(_)) {
+        frames.body.finish();
+    }
     for frame in tail(&forwarded.end, &report) {
         collected.whole.extend_from_slice(&frame);
     }
-    let content_type = HeaderValue::from_static("text/event-stream");
-    Ok(answer::response(StatusCode::OK, collected.whole.freeze(), content_type, &report))
+    Ok(answer::response(StatusCode::OK, collected.whole.freeze(), EVENT_STREAM, &report))
 }
 
 /// Passes everything on, settles, and only then sends the end.
 async fn pump(mut frames: Frames, opening: Opening, sender: mpsc::Sender<Bytes>, tab: Tab) {
     let mut sink = Sink::Caller { sender: &sender, stop_at: frames.body.stop_at() };
     let forwarded = forward(&mut frames, opening, &mut sink).await;
+    let delivered = forwarded.delivered(tab.call().quantity, frames.meter);
+    let copy = frames.transcript.stream(&last(&forwarded.end));
     if matches!(forwarded.end, End::Done(_)) {
         frames.body.finish();
     }
-    let units = forwarded.units(tab.call().quantity);
-    let report = tab.close(units, forwarded.end.failure()).await;
+    let report = tab.close(delivered, forwarded.end.failure(), copy).await;
     for frame in tail(&forwarded.end, &report) {
         // A caller who has left does not read the end either.
         let _ = sender.send(frame).await;
@@ -112,9 +116,12 @@ enum End {
 }
 
 impl Forwarded {
-    /// A fixed price is charged once any content was passed on.
-    fn units(&self, quantity: u32) -> u32 {
-        if self.has_content { quantity } else { 0 }
+    /// A fixed price is charged once any content was passed on; a token price by the tokens.
+    fn delivered(&self, quantity: u32, meter: Option<Meter>) -> Delivered {
+        let units = if self.has_content { quantity } else { 0 };
+        let is_complete = self.end.failure().is_none();
+        let counted = meter.and_then(|meter| meter.counted(self.has_content, is_complete));
+        Delivered { units, counted }
     }
 }
 
@@ -141,14 +148,25 @@ struct Frames {
     status: StatusCode,
     splitter: Splitter,
     has_ended: bool,
+    /// What counts the tokens, under a token price.
+    meter: Option<Meter>,
+    /// What the caller is sent, where it may be asked for again.
+    transcript: Transcript,
 }
 
 impl Frames {
-    fn new(body: AnswerBody, status: StatusCode) -> Self {
-        Self { body, status, splitter: Splitter::default(), has_ended: false }
+    fn new(body: AnswerBody, status: StatusCode, meter: Option<Meter>) -> Self {
+        let (splitter, transcript) = (Splitter::default(), Transcript::default());
+        Self { body, status, splitter, has_ended: false, meter, transcript }
+    }
+
+    fn of(answering: Answering, tab: &Tab) -> Self {
+        let frames = Self::new(answering.body, answering.status, tab.meter());
+        Self { transcript: Transcript::new(tab.is_keyed()), ..frames }
     }
 
     /// The next frame and what it means; `None` at the end. Frames that mean failure are errors.
+    /// What the caller is not to see is taken out, which may leave nothing of a frame.
     async fn next(&mut self) -> Result<Option<(Bytes, Event)>, Failure> {
         loop {
             let frame = self.splitter.next_frame().map_err(|FrameTooLarge| Failure::TooLarge)?;
@@ -156,7 +174,7 @@ impl Frames {
                 return match classify(&frame) {
                     Event::Error => Err(Failure::Reported(self.status)),
                     Event::Malformed => Err(Failure::Malformed),
-                    event => Ok(Some((frame, event))),
+                    event => Ok(Some((self.metered(frame, event), event))),
                 };
             }
             if self.has_ended {
@@ -168,6 +186,13 @@ impl Frames {
                 self.has_ended = true;
                 self.splitter.end();
             }
+        }
+    }
+
+    fn metered(&mut self, frame: Bytes, event: Event) -> Bytes {
+        match (&mut self.meter, event) {
+            (Some(meter), Event::Chunk { has_content }) => meter.pass(frame, has_content),
+            _ => frame,
         }
     }
 
@@ -211,6 +236,9 @@ struct Collected {
 
 impl Sink<'_> {
     async fn write(&mut self, frame: Bytes) -> Result<(), Failure> {
+        if frame.is_empty() {
+            return Ok(());
+        }
         match self {
             Self::Caller { sender, stop_at } => {
                 let sent = sender.send(frame);
@@ -235,11 +263,12 @@ impl Sink<'_> {
     }
 }
 
-/// Passes frames on unchanged until the stream ends, one way or another.
+/// Passes frames on until the stream ends, one way or another.
 async fn forward(frames: &mut Frames, opening: Opening, sink: &mut Sink<'_>) -> Forwarded {
     let mut has_content = false;
     let passing = async {
         for frame in opening.frames {
+            frames.transcript.push(&frame);
             sink.write(frame).await?;
         }
         has_content = opening.has_content;
@@ -247,6 +276,7 @@ async fn forward(frames: &mut Frames, opening: Opening, sink: &mut Sink<'_>) -> 
             if event == Event::Done {
                 return Ok(End::Done(frame));
             }
+            frames.transcript.push(&frame);
             sink.write(frame).await?;
             has_content |= event == Event::Chunk { has_content: true };
         }
@@ -256,15 +286,18 @@ async fn forward(frames: &mut Frames, opening: Opening, sink: &mut Sink<'_>) -> 
     Forwarded { end, has_content }
 }
 
-/// What follows once the call is settled: the end, as it was held back or in our words, or the
-/// error that came in its place, and what the call did to the caller's credits.
+/// What follows once the call is settled: its last frame, and what it did to the caller's credits.
 fn tail(end: &End, report: &Report) -> [Bytes; 2] {
-    let last = match end {
+    [last(end), report.event()]
+}
+
+/// The end, as it was held back or in our words, or the error that came in its place.
+fn last(end: &End) -> Bytes {
+    match end {
         End::Done(frame) => frame.clone(),
         End::Clean => Bytes::from_static(DONE.as_bytes()),
         End::Broke(failure) => error_frame(failure),
-    };
-    [last, report.event()]
+    }
 }
 
 /// An error in the shape the SDKs look for in a stream.

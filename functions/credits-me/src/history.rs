@@ -179,7 +179,7 @@ impl ShownEntry {
                 shown.hold_id = Some(entry.id.to_string());
                 shown.status = Some(own.map_or(Status::Open, |(_, status)| status));
                 shown.feature = Some(terms.feature.to_string());
-                shown.model = Some(terms.model.clone());
+                shown.model = Some(terms.model.clone()).filter(|model| !model.is_empty());
                 shown.quantity = Some(terms.quantity);
                 shown.expires_at = Some(terms.expires_at);
             }

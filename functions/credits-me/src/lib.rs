@@ -16,7 +16,7 @@ mod settings;
 mod signed_in;
 mod words;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use http_api::{ApiError, method_not_allowed, not_found};
@@ -36,6 +36,9 @@ pub struct CreditsMe {
     pub clock: Clock,
 }
 
+/// How long a start waits for the keys of tokens, which it could do without.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(1);
+
 impl CreditsMe {
     /// The function as the environment and the settings describe it. Fails, naming it, if a
     /// variable or a required setting is missing.
@@ -43,6 +46,10 @@ impl CreditsMe {
         let names = TableNames::from_variables(|name| startup.required(name))?;
         let store = LedgerStore::new(startup.dynamodb(), names);
         let settings = settings::keep_current(startup, store.clone()).await?;
+        // While start-up has a whole processor; the first request fetches them where this fails.
+        let current = settings.current().await;
+        let warming_up = current.verifier.warm_up(startup.clock.now());
+        let _ = tokio::time::timeout(WARM_UP_LIMIT, warming_up).await;
         Ok(Self { store, settings, clock: startup.clock.clone() })
     }
 }

@@ -8,7 +8,11 @@ use axum::{
 };
 use http::header::CACHE_CONTROL;
 use http_api::{ApiError, Json, Query};
-use ledger::{Credits, mode::Mode, price::PriceBook};
+use ledger::{
+    Credits,
+    mode::Mode,
+    price::{ModelPrice, PriceBook},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{CreditsMe, Settings, signed_in::SignedIn, unreadable};
@@ -26,12 +30,24 @@ pub(crate) struct NoParameters {}
 #[serde(rename_all = "camelCase")]
 struct PriceList<'a> {
     feature_costs: BTreeMap<&'a str, Credits>,
+    token_costs: BTreeMap<&'a str, BTreeMap<&'a str, TokenCosts>>,
     plan_credits: BTreeMap<&'a str, Credits>,
     credits_enabled: bool,
     mode: &'static str,
     price_version: u32,
     signup_credits: Credits,
     low_balance: Credits,
+}
+
+/// What a model costs by its tokens.
+#[derive(Serialize)]
+struct TokenCosts {
+    /// Credits per 1,000 tokens of the question.
+    input: Credits,
+    /// Credits per 1,000 tokens of the answer.
+    output: Credits,
+    /// The least a call costs.
+    minimum: Credits,
 }
 
 /// The answer while credits are off: everything is free and no plan grants anything.
@@ -65,6 +81,7 @@ impl<'a> PriceList<'a> {
         let costs = prices.fixed().map(|(feature, price)| (feature.as_str(), price.per_unit()));
         Self {
             feature_costs: costs.collect(),
+            token_costs: token_costs(prices),
             plan_credits: BTreeMap::new(),
             credits_enabled: true,
             mode: settings.mode.as_str(),
@@ -73,6 +90,19 @@ impl<'a> PriceList<'a> {
             low_balance: settings.low_balance,
         }
     }
+}
+
+fn token_costs(prices: &PriceBook) -> BTreeMap<&str, BTreeMap<&str, TokenCosts>> {
+    let mut features = BTreeMap::<_, BTreeMap<_, _>>::new();
+    for (feature, model, ModelPrice { price, .. }) in prices.tokens() {
+        let costs = TokenCosts {
+            input: price.input().per_unit(),
+            output: price.output().per_unit(),
+            minimum: price.minimum().per_unit(),
+        };
+        features.entry(feature.as_str()).or_default().insert(model, costs);
+    }
+    features
 }
 
 impl<'a> FreeList<'a> {

@@ -29,21 +29,24 @@ pub(crate) fn words(entry: &Entry) -> String {
 
 fn call(terms: &HoldTerms) -> String {
     let HoldTerms { feature, model, quantity, .. } = terms;
+    // A back end that calls by itself need not name its model.
+    let model =
+        |word: &str| if model.is_empty() { String::new() } else { format!(" {word} {model}") };
     if *feature == Feature::AI_TEXT_CHAT {
         match quantity {
-            1 => format!("Chat with {model}"),
-            _ => format!("Chat with {model}, {quantity} answers"),
+            1 => format!("Chat{}", model("with")),
+            _ => format!("Chat{}, {quantity} answers", model("with")),
         }
     } else if *feature == Feature::AI_IMAGE_GENERATION {
         match quantity {
-            1 => format!("Image by {model}"),
-            _ => format!("{quantity} images by {model}"),
+            1 => format!("Image{}", model("by")),
+            _ => format!("{quantity} images{}", model("by")),
         }
     } else {
         let name = feature.as_str().replace('_', " ");
         match quantity {
-            1 => format!("Use of {name} with {model}"),
-            _ => format!("{quantity} × {name} with {model}"),
+            1 => format!("Use of {name}{}", model("with")),
+            _ => format!("{quantity} × {name}{}", model("with")),
         }
     }
 }

@@ -98,6 +98,14 @@ impl Jwks {
         self.known().key(id)
     }
 
+    /// Fetches the keys before anybody needs one. A failure leaves everything as it was.
+    pub(crate) async fn warm_up(&self, now: Timestamp) {
+        let _one_at_a_time = self.fetching.lock().await;
+        if let Some(keys) = self.fetch_keys().await {
+            self.known().take(Some(keys), now);
+        }
+    }
+
     /// The keys as published now; logs why when there are none.
     async fn fetch_keys(&self) -> Option<HashMap<String, DecodingKey>> {
         let read = match (self.fetch)(self.url.clone()).await {

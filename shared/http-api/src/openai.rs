@@ -6,12 +6,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
 /// A layer for the `/v1` routes: answers an [`ApiError`] as `application/json` whose `error` is
-/// the object `{message, type, param, code}`; the other members of the document stay.
+/// the object `{message, type, param, code}` with the members of the document beside them.
 ///
 /// Responses that are not an [`ApiError`] pass untouched.
 pub async fn openai_errors(request: Request, next: Next) -> Response {
@@ -30,13 +30,20 @@ impl ApiError {
     /// The problem document with `error` as the `OpenAI` SDKs expect it.
     pub fn openai_document(&self) -> Map<String, Value> {
         let mut document = self.document();
-        let error = json!({
-            "message": self.detail(),
-            "type": openai_type(self.status()),
-            "param": document.get("field"),
-            "code": self.code(),
-        });
-        document.insert("error".to_owned(), error);
+        // The SDKs keep nothing of a body but this object: what is said beside it, such as how
+        // many credits are short, would be lost to their users.
+        let mut error = document.clone();
+        for name in ["title", "status", "detail", "field", "error"] {
+            error.remove(name);
+        }
+        let read_by_sdks = [
+            ("message", Value::from(self.detail())),
+            ("type", Value::from(openai_type(self.status()))),
+            ("param", document.get("field").cloned().unwrap_or_default()),
+            ("code", Value::from(self.code())),
+        ];
+        error.extend(read_by_sdks.map(|(name, value)| (name.to_owned(), value)));
+        document.insert("error".to_owned(), Value::Object(error));
         document
     }
 }

@@ -67,6 +67,14 @@ impl TokenVerifier {
         Ok(Self { settings, configured, fetched })
     }
 
+    /// Fetches the keys that the first token will need, where none is configured. A failure is not
+    /// remembered: the first token tries again.
+    pub async fn warm_up(&self, now: Timestamp) {
+        if self.configured.is_none() {
+            self.fetched.warm_up(now).await;
+        }
+    }
+
     /// The settings it judges by, to see whether it has to be made anew.
     pub fn settings(&self) -> &TokenSettings {
         &self.settings

@@ -54,6 +54,7 @@ fn a_field_that_two_readers_may_read_differently_is_refused() {
         (r#"{"model":"cheap","model":"dear"}"#, "model"),
         (r#"{"model":"m","stream":false,"stream":true}"#, "stream"),
         (r#"{"Model":"m"}"#, "model"),
+        (r#"{"model":"m","\u017ftream":true}"#, "stream"),
     ];
     for (body, field) in rows {
         refused(Endpoint::Image, body, "invalid_field", Some(field));

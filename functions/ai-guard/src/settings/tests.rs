@@ -55,6 +55,8 @@ fn a_value_that_cannot_be_used_is_refused_by_name() {
         ("PROVIDER_BASE_URL", "https://api.example.com/v1?version=2"),
         ("PROVIDER_MODELS", ", ,"),
         ("PROVIDER_KEY", "sk\nsecret"),
+        ("SERVICE_KEYS", "sk_saldo_secret"),
+        ("SERVICE_KEYS", r#"[{"name": "backend", "sha256": "secret", "scopes": ["holds:end"]}]"#),
     ];
     for (name, value) in rows {
         let error = read(&[(name, value)]).unwrap_err().to_string();
@@ -75,6 +77,17 @@ fn the_key_is_not_printed() {
     let settings = read(&[]).unwrap();
     assert_eq!(settings.provider.authorization, "Bearer sk-secret");
     assert!(!format!("{settings:?}").contains("sk-secret"));
+}
+
+#[test]
+fn service_keys_are_optional_and_are_taken_away_by_a_renewal() {
+    assert_eq!(read(&[]).unwrap().service_keys, ServiceKeys::default());
+    let hash = "0".repeat(64);
+    let keys = format!(r#"[{{"name": "backend", "sha256": "{hash}", "scopes": ["holds:end"]}}]"#);
+    let first = read(&[("SERVICE_KEYS", &keys)]).unwrap();
+    assert_ne!(first.service_keys, ServiceKeys::default());
+    let renewed = Settings::renew(lookup(&[("SERVICE_KEYS", "[]")]), &http(), &first);
+    assert_eq!(renewed.service_keys, ServiceKeys::default());
 }
 
 #[test]

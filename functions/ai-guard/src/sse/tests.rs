@@ -66,6 +66,11 @@ fn a_frame_over_the_limit_is_refused_before_it_is_whole() {
     assert_eq!(splitter.next_frame(), Err(FrameTooLarge));
     splitter.push(b"\n\n");
     assert_eq!(splitter.next_frame(), Err(FrameTooLarge));
+
+    let mut largest = Splitter::default();
+    largest.push(&vec![b'x'; FRAME_BYTES_MAX - 2]);
+    largest.push(b"\n\n");
+    assert!(matches!(largest.next_frame(), Ok(Some(frame)) if frame.len() == FRAME_BYTES_MAX));
 }
 
 #[track_caller]
@@ -93,7 +98,7 @@ fn what_a_frame_says_decides_what_it_is() {
 
 #[test]
 fn a_frame_without_data_is_harmless_only_in_this_protocol() {
-    let rows: [(&[u8], Event); 13] = [
+    let rows: [(&[u8], Event); 15] = [
         (b"\xef\xbb\xbf: hello\n\n", Event::Other),
         (b": OPENROUTER PROCESSING\n\n", Event::Other),
         (b"\n", Event::Other),
@@ -104,6 +109,8 @@ fn a_frame_without_data_is_harmless_only_in_this_protocol() {
         (b"event: ping\ndata\n\n", Event::Other),
         (b"event: error\ndata:\n\n", Event::Error),
         (b"event: error\ndata: anything\n\n", Event::Error),
+        (b"event: ping\nevent: error\ndata:\n\n", Event::Error),
+        (b"event: error\nevent: ping\ndata:\n\n", Event::Other),
         (b"{\"error\":{\"message\":\"no\"}}\n\n", Event::Malformed),
         (b"<html>\n\n", Event::Malformed),
         (b"data: {\"choices\":[]}\xff\n\n", Event::Malformed),
@@ -118,4 +125,21 @@ fn data_in_one_line_is_not_copied() {
     assert!(matches!(data("id: 1\ndata: {}\n\n"), Some(Cow::Borrowed("{}"))));
     assert_eq!(data("data: [\nid: 1\ndata: 7\ndata:]\n\n").unwrap(), "[\n7\n]");
     assert_eq!(data("id: 1\n\n"), None);
+}
+
+#[test]
+fn other_data_stands_where_the_data_stood() {
+    let rows = [
+        ("data: 1\n\n", "7", "data: 7\n\n"),
+        ("id: 2\r\ndata:1\r\nevent: x\n\n", "7", "id: 2\r\ndata:7\r\nevent: x\n\n"),
+        ("\u{feff}data: 1\n\n", "7", "\u{feff}data: 7\n\n"),
+        ("\u{feff}data:1\ndata: 2\n\n", "7\n8\n9", "\u{feff}data:7\ndata:8\ndata:9\n\n"),
+        ("data: 1\nid: 2\ndata: 3\n\n", "7\n8", "data: 7\ndata: 8\nid: 2\n\n"),
+        ("data: 1\ndata: 2\n\n", "7", "data: 7\n\n"),
+    ];
+    for (frame, data, expected) in rows {
+        assert_eq!(with_data(frame.as_bytes(), data), expected, "{frame:?}");
+    }
+    assert_eq!(data_of("\u{feff}data: 1\n\n".as_bytes()).unwrap(), "1");
+    assert_eq!(data_of(b": 1\n\n"), None);
 }

@@ -33,7 +33,7 @@ fn provider(chunks: &[&'static str], ends: Ends, stop_at: Option<Instant>) -> Fr
     };
     let idle = Duration::from_secs(30);
     let patience = Patience { first_byte_by: Instant::now() + idle, idle, stop_at };
-    Frames::new(AnswerBody::new(body, patience), StatusCode::OK)
+    Frames::new(AnswerBody::new(body, patience), StatusCode::OK, None)
 }
 
 /// What a caller reads, how the stream ended, and whether content was passed on.
@@ -147,7 +147,7 @@ async fn a_reader_who_is_slow_makes_the_provider_wait() {
     let minute = Duration::from_mins(1);
     let patience = Patience { first_byte_by: Instant::now() + minute, idle: minute, stop_at: None };
     let body = AnswerBody::new(Body::from_stream(sent), patience);
-    let mut frames = Frames::new(body, StatusCode::OK);
+    let mut frames = Frames::new(body, StatusCode::OK, None);
     let opening = frames.opening().await.unwrap();
     let (sender, _reads_nothing) = mpsc::channel(FRAMES_IN_FLIGHT);
     let stop_at = Some(Instant::now() + minute);
@@ -179,7 +179,7 @@ async fn a_collected_stream_is_measured_as_it_travels() {
 fn the_end_and_then_the_credits_follow_the_settle() {
     let remaining = Remaining::Known(Credits::from(41));
     let report = Report { charged: Credits::from(1), remaining, hold: None };
-    let credits = "event: credits\ndata: {\"charged\":1,\"remaining\":41}\n\n";
+    let credits = "event: credits\ndata: {\"charged\":1,\"choices\":[],\"remaining\":41}\n\n";
     let done = End::Done(Bytes::from_static(DONE.as_bytes()));
     assert_eq!(tail(&done, &report).concat(), [DONE, credits].concat().as_bytes());
     assert_eq!(tail(&End::Clean, &report).concat(), [DONE, credits].concat().as_bytes());

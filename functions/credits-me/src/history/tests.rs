@@ -48,6 +48,7 @@ fn call(id: &str) -> Hold {
             model: "gpt-4o-mini".to_owned(),
             quantity: 1,
             price_version: 1,
+            tariff: ledger::price::Tariff::Fixed(ledger::price::Price::new(1).unwrap()),
             expires_at: "2026-11-20T15:28:00Z".parse().unwrap(),
         },
     }

@@ -23,6 +23,7 @@ fn hold(feature: &str, quantity: u32) -> Cause {
         model: "gpt-4o-mini".to_owned(),
         quantity,
         price_version: 1,
+        tariff: ledger::price::Tariff::Fixed(ledger::price::Price::new(1).unwrap()),
         expires_at: "2026-11-20T15:28:00Z".parse().unwrap(),
     })
 }
@@ -43,6 +44,17 @@ fn a_hold_says_what_the_call_was_for() {
     check(-15, hold("ai_image_generation", 3), "3 images by gpt-4o-mini");
     check(-1, hold("ai_speech", 1), "Use of ai speech with gpt-4o-mini");
     check(-4, hold("ai_speech", 4), "4 × ai speech with gpt-4o-mini");
+}
+
+#[test]
+fn a_hold_without_a_model_says_nothing_of_one() {
+    let without = |feature, quantity| match hold(feature, quantity) {
+        Cause::Hold(terms) => Cause::Hold(HoldTerms { model: String::new(), ..terms }),
+        cause => cause,
+    };
+    check(-1, without("ai_text_chat", 1), "Chat");
+    check(-15, without("ai_image_generation", 3), "3 images");
+    check(-4, without("ai_speech", 4), "4 × ai speech");
 }
 
 #[test]

@@ -50,6 +50,14 @@ fn a_message_of_the_guard_is_read_to_the_nanosecond() {
 }
 
 #[test]
+fn the_example_event_holds_a_message_of_the_guard() {
+    let event: Value =
+        serde_json::from_str(include_str!("../../../../events/retry-worker-settle.json")).unwrap();
+    let settle = Settle::parse(event["Records"][0]["body"].as_str().unwrap()).unwrap();
+    assert_eq!((settle.ending, settle.account.as_str()), (Ending::Released, "user_local"));
+}
+
+#[test]
 fn each_ending_has_the_charges_it_can_have() {
     let rows = [
         ("settled", 0, Ok(Ending::Settled { charged: Credits::ZERO })),

@@ -182,3 +182,18 @@ async fn an_answer_that_is_no_key_set_counts_as_an_outage() {
         assert_eq!(judged, Err(KeyMissing::Unavailable));
     }
 }
+
+#[tokio::test]
+async fn keys_fetched_ahead_serve_the_first_caller_and_a_failure_to_do_so_delays_nobody() {
+    let provider = Provider::default();
+    let keys = provider.keys();
+    keys.warm_up(at(ISSUED)).await;
+    provider.publish(Some(key_set(&[&OURS])));
+    assert_eq!(verdict(&keys, &OURS, ISSUED).await, Ok(()));
+    assert_eq!(provider.fetches(), 2);
+
+    let warm = provider.keys();
+    warm.warm_up(at(ISSUED)).await;
+    assert_eq!(verdict(&warm, &OURS, ISSUED + 1).await, Ok(()));
+    assert_eq!(provider.fetches(), 3);
+}

@@ -2,6 +2,7 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::middleware::from_fn;
 use axum::routing::get;
+use serde_json::json;
 use tower::ServiceExt;
 
 use http::HeaderMap;
@@ -35,7 +36,7 @@ async fn an_error_carries_the_object_of_the_sdks_and_keeps_its_members_and_heade
         "code": "insufficient_credits", "required": 5, "field": "n",
         "error": {
             "message": "too few", "type": "insufficient_quota", "param": "n",
-            "code": "insufficient_credits",
+            "code": "insufficient_credits", "required": 5,
         },
     });
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
