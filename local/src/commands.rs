@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod env_file;
+mod events;
 mod guide;
+mod service_key;
 mod set;
 mod state;
 mod up;
@@ -33,6 +35,14 @@ enum Command {
         /// New value; functions read it within a minute.
         value: String,
     },
+    /// Make a service key and say what to store of it.
+    ServiceKey {
+        /// Name of the back end it is for: 1 to 64 letters, digits, `-` and `_`.
+        name: String,
+        /// What it may do, separated by commas; everything where none is given.
+        #[arg(long, value_delimiter = ',', value_parser = crate::service_key::SCOPES)]
+        scopes: Vec<String>,
+    },
     /// Check that every balance is the sum of its entries, and every other rule of the ledger.
     Verify {
         /// Only this account, such as `user_local`.
@@ -46,6 +56,9 @@ struct Up {
     /// Port of the HTTP API; the function URL and the token mint take the next two.
     #[arg(long, default_value_t = 8700)]
     port: u16,
+    /// Leave the functions to `cargo lambda watch`: start all the rest, for it to use.
+    #[arg(long, conflicts_with = "processes")]
+    aws_only: bool,
     /// Base URL of a real OpenAI-compatible provider, instead of the one that stands in.
     #[arg(long, value_name = "URL", requires = "key")]
     provider: Option<String>,
@@ -81,6 +94,7 @@ pub fn run() -> Result<(), String> {
             let place = state::Place::find()?;
             match cli.command {
                 Command::Up(options) => up::run(&place, options).await,
+                Command::ServiceKey { name, scopes } => service_key::run(&name, &scopes),
                 Command::Set { name, value } => set::run(&place, &name, &value).await,
                 Command::Verify { account } => verify::run(&place, account.as_deref()).await,
             }

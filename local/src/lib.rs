@@ -18,6 +18,7 @@ mod processes;
 pub mod provider;
 mod random;
 mod runtime_api;
+pub mod service_key;
 pub mod stack;
 mod template;
 

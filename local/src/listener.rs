@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// Connections that may wait to be accepted: as many as the standard library asks for and more.
+const BACKLOG: u32 = 1_024;
 
 /// How long running requests may take to end when the stack stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,11 +32,21 @@ pub enum ListenError {
 
 /// Listens on this port of 127.0.0.1; 0 takes a free one.
 pub async fn bind(port: u16) -> Result<TcpListener, ListenError> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::PortInUse(port),
         _ => ListenError::Failed(port, error),
     })
+}
+
+/// What is accepted sends without Nagle's delay, as the listener does: the server of the database
+/// writes an answer in two pieces and asks for nothing of the kind itself, so that the second one
+/// would wait 40 ms for the client's acknowledgement of the first.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The base URL of a listener, without a slash at its end.

@@ -11,6 +11,7 @@ mod image;
 mod reply;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -20,10 +21,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -174,6 +175,10 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    // A client that only opens its connection asks for nothing, and nothing is counted.
+    if method == Method::HEAD {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let in_progress = InProgress::begin(&app.seen.in_progress);
     let key = bearer_key(&headers);
     let authorized = key == Some(app.options.key.as_str());

@@ -75,6 +75,9 @@ pub struct Options {
     pub function_url_port: u16,
     /// Whether schedules run by themselves.
     pub schedules: bool,
+    /// Whether the functions are left to somebody else, such as `cargo lambda watch`: no process,
+    /// route, function URL or event source of theirs is started.
+    pub aws_only: bool,
 }
 
 impl Options {
@@ -99,6 +102,7 @@ impl Options {
             port: 0,
             function_url_port: 0,
             schedules: false,
+            aws_only: false,
         }
     }
 }
@@ -180,7 +184,7 @@ pub enum InvokeError {
 
 /// A running stack. Dropping it kills the functions; [`Stack::shutdown`] ends them in order.
 pub struct Stack {
-    /// Base URL of the HTTP API.
+    /// Base URL of the HTTP API; empty where the functions were left to somebody else.
     pub http_api_url: String,
     /// Base URLs of the function URLs, by function (`ai-guard`).
     pub function_urls: BTreeMap<String, String>,
@@ -241,6 +245,17 @@ impl Stack {
             Some(queue) => Ok(&queue.url),
             None => Err(InvokeError::Unknown(format!("queue `{logical_id}`"))),
         }
+    }
+
+    /// The environment variables that the template gives to functions, but for those that are a
+    /// function's own, such as the path of its secrets: their values end in its name.
+    pub fn shared_variables(&self) -> BTreeMap<&str, &str> {
+        let functions = self.template.functions.iter();
+        let variables = functions.flat_map(|function| {
+            let shared = |(_, value): &(&String, &String)| !value.ends_with(&function.name);
+            function.environment.iter().filter(shared)
+        });
+        variables.map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     /// Invokes a function (`expire-holds`) and waits for its answer.

@@ -1,8 +1,12 @@
 //! `ai-guard` in process: its router on a real table, in front of the stand-in provider.
 
 mod faults;
+mod holds;
+mod idempotency;
 mod start;
 mod streams;
+mod token_streams;
+mod tokens;
 mod world;
 
 use http::StatusCode;

@@ -197,6 +197,7 @@ async fn the_settings_tell_what_each_feature_costs() {
     let expected = |mode| {
         json!({
             "featureCosts": {"ai_text_chat": 1, "ai_image_generation": 5},
+            "tokenCosts": {},
             "planCredits": {},
             "creditsEnabled": true,
             "mode": mode,

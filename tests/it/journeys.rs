@@ -2,7 +2,9 @@
 //! crash do to a running Saldo.
 
 mod calls;
+mod clients;
 mod crash;
 mod crowd;
+mod keyed;
 mod switch;
 pub(crate) mod town;

@@ -2,6 +2,7 @@
 
 mod jitter;
 mod profile;
+mod size;
 mod stacks;
 
 use std::path::PathBuf;
@@ -21,19 +22,14 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), Failure> {
     let built = build(workspace, &functions)?;
     jitter::check(&built.aws_lc_folders)?;
     step::say("no jitter entropy is linked into aws-lc");
-    for (name, bytes) in built.sizes {
-        let tenths = bytes / 100_000;
-        step::say(&format!("  {name:<14} {:>3}.{} MB", tenths / 10, tenths % 10));
-    }
-    Ok(())
+    size::check(&built.binaries)
 }
 
 #[derive(Default)]
 struct Built {
     /// Where the build script of aws-lc put its library: that of this very build.
     aws_lc_folders: Vec<PathBuf>,
-    /// The binaries and their sizes in bytes.
-    sizes: Vec<(String, u64)>,
+    binaries: Vec<PathBuf>,
 }
 
 fn build(workspace: &Workspace, functions: &[&str]) -> Result<Built, Failure> {
@@ -54,14 +50,15 @@ fn build(workspace: &Workspace, functions: &[&str]) -> Result<Built, Failure> {
             built.aws_lc_folders.push(folder.into());
         }
         if let Some(binary) = text("executable").map(PathBuf::from) {
-            let size = std::fs::metadata(&binary)
-                .map_err(|error| format!("`{}` cannot be read: {error}", binary.display()))?;
-            let name = binary.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            built.sizes.push((name, size.len()));
+            built.binaries.push(binary);
         }
     }
-    if built.sizes.len() != functions.len() {
-        return Err(format!("{} of {} functions were built", built.sizes.len(), functions.len()));
+    if built.binaries.len() != functions.len() {
+        return Err(format!(
+            "{} of {} functions were built",
+            built.binaries.len(),
+            functions.len()
+        ));
     }
     Ok(built)
 }

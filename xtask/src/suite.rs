@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
-use crate::{Failure, release, step, tidy, up};
+use crate::{Failure, cargo_lambda, clients, release, step, tidy, up};
 
 /// A step: what it is called, and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<(), Failure>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     ("format", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
     ("lints", |workspace| {
         let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
@@ -16,7 +16,9 @@ const STEPS: [Step; 7] = [
     }),
     ("tidy", tidy::tidy),
     ("build", |workspace| cargo(workspace, &[up::BUILD.as_slice(), &["--locked"]].concat())),
+    ("clients", clients::install),
     ("tests", |workspace| cargo(workspace, &["test", "--workspace", "--locked"])),
+    ("cargo lambda", cargo_lambda::check),
     ("docs", |workspace| {
         let docs = ["doc", "--workspace", "--no-deps", "--locked"];
         step::run(step::cargo(&workspace.root, &docs).env("RUSTDOCFLAGS", "-D warnings"))

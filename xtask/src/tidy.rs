@@ -4,6 +4,7 @@ mod dependencies;
 mod ledger_writes;
 mod sources;
 mod template;
+mod watch;
 
 use crate::workspace::Workspace;
 use crate::{Failure, step};
@@ -26,6 +27,7 @@ fn problems(workspace: &Workspace) -> Result<Vec<String>, Failure> {
         ledger_writes::problems(&files),
         sources::problems(&workspace.root, &files),
         template::problems(&template, &workspace.functions(), &files),
+        watch::problems(&template, &files),
     ]
     .concat())
 }

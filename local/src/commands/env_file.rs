@@ -1,4 +1,5 @@
-//! `target/local.env`: the addresses and tokens of the running stack, for `. target/local.env`.
+//! `target/local.env`: the addresses and tokens of the running stack and the variables of its
+//! functions, for `. target/local.env` and for `cargo lambda watch --env-file target/local.env`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,9 +7,9 @@ use std::path::Path;
 use super::CommandError;
 
 /// Writes the variables, one `export` a line.
-pub(super) fn write(path: &Path, variables: &[(&str, String)]) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, variables: &[(&str, &str)]) -> std::io::Result<()> {
     let text: String =
-        variables.iter().flat_map(|(name, value)| ["export ", name, "=", value, "\n"]).collect();
+        variables.iter().flat_map(|(name, value)| ["export ", *name, "=", *value, "\n"]).collect();
     std::fs::write(path, text)
 }
 
@@ -31,7 +32,7 @@ mod tests {
     fn what_is_written_is_read_back_and_understood_by_a_shell() {
         let folder = std::env::temp_dir().join(format!("saldo-env-{}", std::process::id()));
         let url = "http://127.0.0.1:8700".to_owned();
-        write(&folder, &[("SALDO_URL", url.clone()), ("TOKEN", "a.b-c_d=".to_owned())]).unwrap();
+        write(&folder, &[("SALDO_URL", &url), ("TOKEN", "a.b-c_d=")]).unwrap();
         let variables = read(&folder).unwrap();
         let shell = std::process::Command::new("sh")
             .args(["-c", ". \"$0\" && printf %s \"$SALDO_URL $TOKEN\""])

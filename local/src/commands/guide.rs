@@ -1,38 +1,63 @@
 //! What `up` prints: where everything is, and lines to paste.
 
 use super::say;
-use super::up::Tokens;
+use super::up::{Addresses, Callers};
 use crate::stack::Stack;
 
 /// Credits of one image, and the most images in one call.
 const IMAGE_CREDITS: u64 = 5;
 const IMAGES_MAX: u64 = 10;
 
-/// Prints addresses, tokens and `curl` lines; every line works as it stands.
-pub(super) fn print(stack: &Stack, tokens: Option<&Tokens>, signup_credits: u64, stand_in: bool) {
-    let ai_url = stack.function_urls.get("ai-guard").map_or("", String::as_str);
-    say("\nSaldo is running.\n");
-    say(&format!("  HTTP API            {}", stack.http_api_url));
-    say(&format!("  AI with streaming   {ai_url}"));
-    say(&format!("  DynamoDB            {}", stack.dynamodb_url));
-    say(&format!("  SQS and SSM         {}", stack.aws_url));
-    say(&format!("  logs                {}", stack.logs.display()));
-    match tokens {
-        Some(tokens) => {
-            say(&format!("\n  user token, good for a day (user_local):\n  {}", tokens.user));
-            say(&format!("\n  admin token, good for a day (user_admin):\n  {}", tokens.admin));
+/// What is there to be told.
+pub(super) struct Guide<'a> {
+    pub(super) stack: &'a Stack,
+    pub(super) addresses: Addresses,
+    pub(super) callers: Callers,
+    pub(super) signup_credits: u64,
+}
+
+impl Guide<'_> {
+    /// Prints addresses, tokens and lines to paste; every line works as it stands.
+    pub(super) fn print(&self, aws_only: bool, stand_in: bool) {
+        if aws_only {
+            say("\nEverything but the functions is running: they are for `cargo lambda` to run.\n");
+        } else {
+            say("\nSaldo is running.\n");
+            say(&format!("  HTTP API            {}", self.addresses.api));
+            say(&format!("  AI with streaming   {}", self.addresses.ai));
         }
-        None => say(
-            "\n  CLERK_ISSUER was given, so there are no local tokens: put one of yours into\n  \
-             SALDO_USER_TOKEN (and SALDO_SHORT_TOKEN) after the first line below",
-        ),
+        say(&format!("  DynamoDB            {}", self.stack.dynamodb_url));
+        say(&format!("  SQS and SSM         {}", self.stack.aws_url));
+        if !aws_only {
+            say(&format!("  logs                {}", self.stack.logs.display()));
+        }
+        self.print_tokens();
+        say("\nTo paste into another terminal, in the root of the repository:\n");
+        if aws_only {
+            say(CARGO_LAMBDA);
+        }
+        say(&lines(self.signup_credits));
+        if !stand_in {
+            say("With --provider, write one of your provider's models for `stand-in-..`.\n");
+        }
+        say("Ctrl-C stops everything. The database is kept; --fresh begins anew.");
     }
-    say("\nTo paste into another terminal, in the root of the repository:\n");
-    say(&lines(signup_credits));
-    if !stand_in {
-        say("With --provider, write one of your provider's models for `stand-in-..`.\n");
+
+    fn print_tokens(&self) {
+        match &self.callers.tokens {
+            Some(tokens) => {
+                say(&format!("\n  user token, good for a day (user_local):\n  {}", tokens.user));
+                say(&format!("\n  admin token, good for a day (user_admin):\n  {}", tokens.admin));
+            }
+            None => say(
+                "\n  CLERK_ISSUER was given, so there are no local tokens: put one of yours into\n  \
+                 SALDO_USER_TOKEN (and SALDO_SHORT_TOKEN) after the first line below",
+            ),
+        }
+        if let Some(key) = &self.callers.service_key {
+            say(&format!("\n  service key of a back end, good until this stops:\n  {key}"));
+        }
     }
-    say("Ctrl-C stops everything. The database is kept; --fresh begins anew.");
 }
 
 /// The lines to paste.
@@ -42,6 +67,16 @@ fn lines(signup_credits: u64) -> String {
     let rounds: Vec<String> = (1..=calls).map(|round| round.to_string()).collect();
     LINES.replace("{rounds}", &rounds.join(" "))
 }
+
+const CARGO_LAMBDA: &str = r"# The functions, each built and started by its first call, and again when its code changes
+cargo lambda watch -A 127.0.0.1 --env-file target/local.env
+
+# One event for each function; those of a user carry the user token
+cargo lambda invoke --invoke-address 127.0.0.1 ai-guard --data-file target/events/ai-guard-chat.json
+cargo lambda invoke --invoke-address 127.0.0.1 credits-me --data-file target/events/credits-me-balance.json
+cargo lambda invoke --invoke-address 127.0.0.1 expire-holds --data-file target/events/expire-holds.json
+cargo lambda invoke --invoke-address 127.0.0.1 retry-worker --data-file target/events/retry-worker-settle.json
+";
 
 const LINES: &str = r#"# Addresses and tokens, for all lines below
 . target/local.env
@@ -57,6 +92,10 @@ curl -i "$SALDO_URL/v1/chat/completions" -H "Authorization: Bearer $SALDO_USER_T
 
 # One that is refused: another user asks for ten images (50 credits) until the last gets 402
 for round in {rounds}; do curl -w '\n%{http_code}\n' "$SALDO_URL/v1/images/generations" -H "Authorization: Bearer $SALDO_SHORT_TOKEN" -H "Content-Type: application/json" -d '{"model":"stand-in-image-1","prompt":"a coin","n":10}'; done
+
+# A back end that calls its provider by itself: it holds the credits, and settles what was used
+hold=$(curl -s "$SALDO_URL/api/ai/holds" -H "Authorization: Bearer $SALDO_SERVICE_KEY" -H "Content-Type: application/json" -d '{"account":"user_local","feature":"ai_image_generation","quantity":2}' | tee /dev/stderr | sed 's/.*"id":"\([^"]*\)".*/\1/')
+curl "$SALDO_URL/api/ai/holds/$hold/settle" -H "Authorization: Bearer $SALDO_SERVICE_KEY" -H "Content-Type: application/json" -d '{"quantity":1}'
 
 # The balance, and where it went
 curl "$SALDO_URL/api/credits/me" -H "Authorization: Bearer $SALDO_USER_TOKEN"

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::guide::Guide;
 use super::state::Place;
-use super::{CommandError, Up, env_file, guide, say, template_path};
+use super::{CommandError, Up, env_file, events, say, template_path};
 use crate::dynamodb::Storage;
 use crate::listener;
 use crate::machine;
 use crate::mint::{AUTHORIZED_PARTY, Mint};
 use crate::provider;
+use crate::service_key::{SCOPES, ServiceKey};
 use crate::stack::{Options, Stack};
 
 /// Credits a new local account opens with: enough to try everything, few enough to run out.
@@ -19,7 +21,15 @@ const SIGNUP_CREDITS: u64 = 100;
 /// The user whose credits the printed lines use up.
 const SHORT_USER: &str = "user_short";
 
-/// The tokens that are printed and written for scripts.
+/// What callers show, printed and written for scripts.
+pub(super) struct Callers {
+    /// Missing where tokens are not the local mint's.
+    pub(super) tokens: Option<Tokens>,
+    /// Missing where the service keys were given.
+    pub(super) service_key: Option<String>,
+}
+
+/// The tokens of users.
 pub(super) struct Tokens {
     pub(super) user: String,
     pub(super) admin: String,
@@ -27,13 +37,36 @@ pub(super) struct Tokens {
     pub(super) short: String,
 }
 
+/// Where the functions answer.
+pub(super) struct Addresses {
+    /// Every route, answered whole.
+    pub(super) api: String,
+    /// The AI routes, streamed.
+    pub(super) ai: String,
+}
+
+impl Addresses {
+    fn of(stack: &Stack) -> Self {
+        let ai = stack.function_urls.get("ai-guard").cloned().unwrap_or_default();
+        Self { api: stack.http_api_url.clone(), ai }
+    }
+
+    /// Where `cargo lambda watch` has them, once it runs, on the port that is its default.
+    fn of_watch() -> Self {
+        let api = "http://127.0.0.1:9000".to_owned();
+        Self { ai: format!("{api}/lambda-url/ai-guard"), api }
+    }
+}
+
 pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> {
     // Asked for first, so that no signal finds us unprepared.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let _claim = place.claim()?;
-    // Looked at before the mint takes the port after next: the message shall name this one.
-    drop(listener::bind(options.port).await?);
+    if !options.aws_only {
+        // Looked at before the mint takes the port after next: the message shall name this one.
+        drop(listener::bind(options.port).await?);
+    }
     if options.fresh {
         place.forget()?;
     }
@@ -53,6 +86,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
     } else {
         Some(mint(place, options.port, &mut settings).await?)
     };
+    let service_key = service_key(&mut secrets)?;
     let signup_credits = settings.get("SIGNUP_CREDITS").and_then(|value| value.parse().ok());
     say("starting the database, queues, settings and functions ...");
     let stack = Stack::start(Options {
@@ -63,12 +97,17 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
         port: options.port,
         function_url_port: next_port(options.port, 1),
         schedules: true,
+        aws_only: options.aws_only,
         ..Options::new(template_path(&place.root), &place.programs, place.folder().join("logs"))
     })
     .await?;
-    write_env_file(place, &stack, tokens.as_ref())?;
+    let callers = Callers { tokens, service_key };
+    let addresses = if options.aws_only { Addresses::of_watch() } else { Addresses::of(&stack) };
+    write_env_file(place, &stack, &addresses, &callers)?;
+    events::write(&place.root, &callers.bearers())?;
     let signup_credits = signup_credits.unwrap_or(SIGNUP_CREDITS);
-    guide::print(&stack, tokens.as_ref(), signup_credits, stand_in.is_some());
+    let guide = Guide { stack: &stack, addresses, callers, signup_credits };
+    guide.print(options.aws_only, stand_in.is_some());
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -102,6 +141,18 @@ async fn provide(
     Ok(stand_in)
 }
 
+/// A service key of this stack's own, unless the options bring some: then nothing is known of
+/// them but their hashes.
+fn service_key(secrets: &mut BTreeMap<String, String>) -> Result<Option<String>, CommandError> {
+    let name = "ai-guard/SERVICE_KEYS";
+    if secrets.contains_key(name) {
+        return Ok(None);
+    }
+    let made = ServiceKey::new("backend", &SCOPES)?;
+    secrets.insert(name.to_owned(), made.list());
+    Ok(Some(made.key))
+}
+
 /// Starts the token mint. Its port is fixed, because tokens name it and shall survive a restart.
 async fn mint(
     place: &Place,
@@ -119,28 +170,38 @@ async fn mint(
     })
 }
 
+impl Callers {
+    /// What stands in the example events, and what is put in its place.
+    fn bearers(&self) -> Vec<(&'static str, &str)> {
+        let user = self.tokens.as_ref().map(|tokens| ("TOKEN", tokens.user.as_str()));
+        let service = self.service_key.as_ref().map(|key| ("SERVICE_KEY", key.as_str()));
+        user.into_iter().chain(service).collect()
+    }
+}
+
 fn write_env_file(
     place: &Place,
     stack: &Stack,
-    tokens: Option<&Tokens>,
+    addresses: &Addresses,
+    callers: &Callers,
 ) -> Result<(), CommandError> {
     let mut variables = vec![
-        ("SALDO_URL", stack.http_api_url.clone()),
-        ("SALDO_AI_URL", stack.function_urls.get("ai-guard").cloned().unwrap_or_default()),
-        ("LEDGER_TABLE", stack.table("LedgerTable")?.to_owned()),
-        ("STATE_TABLE", stack.table("StateTable")?.to_owned()),
-        ("SETTLE_QUEUE_URL", stack.queue_url("SettleQueue")?.to_owned()),
-        ("SETTINGS_PATH", Stack::settings_path()),
-        ("AWS_ENDPOINT_URL", stack.aws_url.clone()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb_url.clone()),
-        ("AWS_REGION", crate::template::REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("SALDO_URL", addresses.api.as_str()),
+        ("SALDO_AI_URL", &addresses.ai),
+        ("AWS_ENDPOINT_URL", &stack.aws_url),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &stack.dynamodb_url),
+        ("AWS_REGION", crate::template::REGION),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
     ];
-    if let Some(tokens) = tokens {
-        variables.push(("SALDO_USER_TOKEN", tokens.user.clone()));
-        variables.push(("SALDO_ADMIN_TOKEN", tokens.admin.clone()));
-        variables.push(("SALDO_SHORT_TOKEN", tokens.short.clone()));
+    variables.extend(stack.shared_variables());
+    if let Some(key) = &callers.service_key {
+        variables.push(("SALDO_SERVICE_KEY", key));
+    }
+    if let Some(tokens) = &callers.tokens {
+        variables.push(("SALDO_USER_TOKEN", &tokens.user));
+        variables.push(("SALDO_ADMIN_TOKEN", &tokens.admin));
+        variables.push(("SALDO_SHORT_TOKEN", &tokens.short));
     }
     let path = place.env_file();
     env_file::write(&path, &variables)

@@ -17,6 +17,8 @@ pub struct Call {
     pub tables: Vec<String>,
     /// Its place among all calls since the start, the first being 0.
     pub order: usize,
+    /// Items it wants to write: those of a transaction, otherwise one; 0 for a read.
+    pub items: u64,
     /// Write units consumed, indexes included; 0 while capacity is not counted. Always whole.
     pub capacity_write: u64,
     /// Read units consumed, **in halves**: an eventually consistent read of 4 KB counts 1.
@@ -37,6 +39,17 @@ pub enum Outcome {
 }
 
 impl Call {
+    /// Write units that AWS counts for a write it refused on a condition, though it wrote nothing
+    /// and says nothing of them: one for each item of up to 1 KB, two in a transaction. 0 for
+    /// everything else.
+    pub fn capacity_refused(&self) -> u64 {
+        match (self.outcome, self.operation.as_str()) {
+            (Outcome::Answered(400), "TransactWriteItems") => self.items.saturating_mul(2),
+            (Outcome::Answered(400), _) => self.items,
+            _ => 0,
+        }
+    }
+
     /// Adds what the emulator's reply says it consumed.
     pub(super) fn add_capacity(&mut self, reply: &[u8]) {
         let Ok(reply) = serde_json::from_slice::<Value>(reply) else {
@@ -134,6 +147,11 @@ impl Target {
             operation: self.operation.clone(),
             tables: self.tables().into_iter().map(str::to_owned).collect(),
             order,
+            items: if self.is_write() {
+                u64::try_from(self.transact_items().len().max(1)).unwrap_or(u64::MAX)
+            } else {
+                0
+            },
             capacity_write: 0,
             capacity_read_halves: 0,
             outcome,

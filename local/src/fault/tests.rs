@@ -220,6 +220,27 @@ async fn counting_tells_what_each_call_consumed() {
     assert_eq!(units, [(4, 0), (1, 0), (0, 1)]);
 }
 
+#[tokio::test]
+async fn a_write_refused_on_a_condition_costs_what_aws_counts_for_it() {
+    let table = Table::new(1).await;
+    table.front.count_capacity(true);
+    let item = json!({"pk": {"S": "a"}, "sk": {"S": "BALANCE"}});
+    let put = json!({"TableName": "ledger", "Item": item,
+                     "ConditionExpression": "attribute_not_exists(pk)"});
+    table.call("PutItem", &put).await;
+    let other =
+        json!({"Put": {"TableName": "ledger", "Item": {"pk": {"S": "b"}, "sk": {"S": "x"}}}});
+    table.call("TransactWriteItems", &json!({"TransactItems": [{"Put": put}, other]})).await;
+    table.transact("one").await;
+    table.balance().await;
+    let calls = table.front.calls();
+    let units: Vec<_> = calls
+        .iter()
+        .map(|call| (call.items, call.capacity_write, call.capacity_refused()))
+        .collect();
+    assert_eq!(units, [(1, 0, 1), (2, 0, 4), (2, 4, 0), (0, 0, 0)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_clients_are_all_answered_and_recorded() {
     let table = std::sync::Arc::new(Table::new(1).await);

@@ -9,18 +9,21 @@ use super::reply::{Reply, Start};
 
 /// Every model the stand-in lists. `stand-in-1` answers, as does any name that is not here; the
 /// others fail in the way they are called.
-pub const MODELS: [&str; 17] = [
+pub const MODELS: [&str; 20] = [
     "stand-in-1",
     "stand-in-breaks",
     "stand-in-breaks-at-once",
     "stand-in-empty",
     "stand-in-error-event",
     "stand-in-fails",
+    "stand-in-greedy",
     "stand-in-huge",
     "stand-in-image-1",
     "stand-in-no-choices",
     "stand-in-no-content",
     "stand-in-no-done",
+    "stand-in-no-usage",
+    "stand-in-odd-usage",
     "stand-in-rate-limited",
     "stand-in-rejects",
     "stand-in-rubbish",
@@ -47,6 +50,8 @@ pub(crate) enum Behaviour {
     ErrorEvent,
     /// 500.
     Fails,
+    /// A whole answer that goes on past the most tokens it was allowed, and reports them all.
+    Greedy,
     /// An answer of about 7 MB.
     Huge,
     /// A valid answer without choices.
@@ -55,6 +60,10 @@ pub(crate) enum Behaviour {
     NoContent,
     /// A whole answer whose stream ends without `[DONE]`.
     NoDone,
+    /// A whole answer that never says how many tokens it took.
+    NoUsage,
+    /// A whole answer whose token counts are none; the first word of the prompt chooses which.
+    OddUsage,
     /// 429 with `Retry-After`.
     RateLimited,
     /// 400, as for a parameter the model does not know.
@@ -77,10 +86,13 @@ impl Behaviour {
             "stand-in-empty" => Self::Empty,
             "stand-in-error-event" => Self::ErrorEvent,
             "stand-in-fails" => Self::Fails,
+            "stand-in-greedy" => Self::Greedy,
             "stand-in-huge" => Self::Huge,
             "stand-in-no-choices" => Self::NoChoices,
             "stand-in-no-content" => Self::NoContent,
             "stand-in-no-done" => Self::NoDone,
+            "stand-in-no-usage" => Self::NoUsage,
+            "stand-in-odd-usage" => Self::OddUsage,
             "stand-in-rate-limited" => Self::RateLimited,
             "stand-in-rejects" => Self::Rejects,
             "stand-in-rubbish" => Self::Rubbish,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
 use super::reply::{CREATED_S, Reply, Step, error_body};
+use super::usage::{Limit, Usage};
 
 /// The most choices the real provider makes for one request.
 const CHOICES_MAX: usize = 128;
@@ -24,9 +25,9 @@ struct Chat {
     stream: bool,
     include_usage: bool,
     choices: usize,
-    prompt_words: usize,
     words: Vec<String>,
     finish_reason: &'static str,
+    usage: Option<Usage>,
 }
 
 /// The reply to one request body; `number` becomes the id of the completion.
@@ -54,25 +55,29 @@ impl Chat {
             return Err(Reply::invalid("messages", "Missing required parameter: 'messages'."));
         };
         let choices = Reply::count(body, CHOICES_MAX)?;
-        let mut words = words_for(model, messages);
-        let limit = ["max_completion_tokens", "max_tokens"]
-            .into_iter()
-            .find_map(|name| body.get(name)?.as_u64())
-            .and_then(|limit| usize::try_from(limit).ok());
-        let cut = limit.is_some_and(|limit| limit < words.len());
-        words.truncate(limit.unwrap_or(usize::MAX));
+        let stream = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
+        if !stream && body.get("stream_options").is_some_and(|options| !options.is_null()) {
+            let message =
+                "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+            return Err(Reply::invalid("stream_options", message));
+        }
+        let behaviour = Behaviour::of(model);
+        let prompt = last_user_text(messages);
+        let said = Limit::parse(body)?.cut(behaviour, words_for(behaviour, &prompt));
+        let prompt_tokens = messages.iter().map(|m| text(m).split_whitespace().count()).sum();
+        let completion_tokens = said.tokens.saturating_mul(choices);
         Ok(Self {
             id: format!("chatcmpl-stand-in-{number}"),
             model: model.to_owned(),
-            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            stream,
             include_usage: body
                 .pointer("/stream_options/include_usage")
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
             choices,
-            prompt_words: messages.iter().map(|m| text(m).split_whitespace().count()).sum(),
-            words,
-            finish_reason: if cut { "length" } else { "stop" },
+            words: said.words,
+            finish_reason: said.finish_reason,
+            usage: Usage::of(behaviour, &prompt, prompt_tokens, completion_tokens),
         })
     }
 
@@ -98,9 +103,11 @@ impl Chat {
                                    "content": self.words.concat()}})
             })
             .collect();
-        json!({"id": self.id, "object": "chat.completion", "created": CREATED_S,
-               "model": self.model, "choices": choices, "usage": self.usage(),
-               "system_fingerprint": "fp_stand_in"})
+        let mut body = json!({"id": self.id, "object": "chat.completion", "created": CREATED_S,
+                              "model": self.model, "choices": choices,
+                              "system_fingerprint": "fp_stand_in"});
+        self.put_usage(&mut body, Usage::to_json);
+        body
     }
 
     fn streamed(&self, behaviour: Behaviour) -> Reply {
@@ -153,31 +160,32 @@ impl Chat {
         let mut steps: Vec<Step> = (0..self.choices)
             .map(|index| self.chunk(&choice(index, &json!({}), &json!(self.finish_reason))))
             .collect();
-        if self.include_usage {
-            steps.push(event(&self.chunk_body(&json!([]), self.usage())));
+        if self.include_usage && self.usage.is_some() {
+            steps.push(event(&self.chunk_body(&json!([]), Usage::to_json)));
         }
         steps.push(done());
         steps
     }
 
     fn chunk(&self, choices: &Value) -> Step {
-        event(&self.chunk_body(choices, Value::Null))
+        event(&self.chunk_body(choices, |_| Value::Null))
     }
 
-    fn chunk_body(&self, choices: &Value, usage: Value) -> Value {
+    /// One chunk; its `usage` is there only if it was asked for, and then in every chunk.
+    fn chunk_body(&self, choices: &Value, usage: fn(&Usage) -> Value) -> Value {
         let mut body = json!({"id": self.id, "object": "chat.completion.chunk",
                               "created": CREATED_S, "model": self.model, "choices": choices,
                               "system_fingerprint": "fp_stand_in"});
-        if let Some(body) = body.as_object_mut().filter(|_| self.include_usage) {
-            body.insert("usage".to_owned(), usage);
+        if self.include_usage {
+            self.put_usage(&mut body, usage);
         }
         body
     }
 
-    fn usage(&self) -> Value {
-        let completion = self.words.len().saturating_mul(self.choices);
-        json!({"prompt_tokens": self.prompt_words, "completion_tokens": completion,
-               "total_tokens": self.prompt_words.saturating_add(completion)})
+    fn put_usage(&self, body: &mut Value, shown: fn(&Usage) -> Value) {
+        if let (Some(body), Some(usage)) = (body.as_object_mut(), &self.usage) {
+            body.insert("usage".to_owned(), shown(usage));
+        }
     }
 }
 
@@ -202,18 +210,20 @@ fn done() -> Step {
 }
 
 /// What the model says, one streamed word per element: it repeats the last user message.
-fn words_for(model: &str, messages: &[Value]) -> Vec<String> {
-    match Behaviour::of(model) {
+fn words_for(behaviour: Behaviour, prompt: &str) -> Vec<String> {
+    match behaviour {
         Behaviour::NoContent => Vec::new(),
         Behaviour::Huge => vec!["credits ".repeat(HUGE_CHUNK_BYTES.div_ceil(8)); HUGE_CHUNKS],
         _ => {
-            let last = messages
-                .iter()
-                .rfind(|message| message.get("role").is_some_and(|role| role == "user"));
-            let said = format!("You said: {}", last.map(text).unwrap_or_default());
+            let said = format!("You said: {prompt}");
             said.split_inclusive(' ').map(str::to_owned).collect()
         }
     }
+}
+
+fn last_user_text(messages: &[Value]) -> String {
+    let by_user = |message: &&Value| message.get("role").is_some_and(|role| role == "user");
+    messages.iter().rfind(by_user).map(text).unwrap_or_default()
 }
 
 /// The text of a message whose content is a string or a list of parts.

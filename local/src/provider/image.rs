@@ -15,6 +15,9 @@ pub(crate) const PICTURE_PATH: &str = "/pictures/1.png";
 /// The most images the real provider makes for one request.
 const IMAGES_MAX: usize = 10;
 
+/// The models of the real provider that never answer with URLs.
+const ALWAYS_BASE64: &str = "gpt-image";
+
 /// 7 MB of base64: over the 6 MB a buffered function may answer.
 const HUGE_BYTES: usize = 5_250_000;
 
@@ -38,7 +41,9 @@ pub(crate) fn reply(body: &Value, origin: &str) -> Reply {
     }
     let image = if behaviour == Behaviour::Huge {
         json!({"b64_json": STANDARD.encode(vec![0; HUGE_BYTES])})
-    } else if body.get("response_format").is_some_and(|format| format == "b64_json") {
+    } else if model.starts_with(ALWAYS_BASE64)
+        || body.get("response_format").is_some_and(|format| format == "b64_json")
+    {
         json!({ "b64_json": PICTURE })
     } else {
         json!({"url": format!("{origin}{PICTURE_PATH}")})

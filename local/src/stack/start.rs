@@ -18,51 +18,71 @@ use crate::runtime_api::{self, Functions};
 use crate::template::{Deployment, Parameter, Template};
 
 pub(super) async fn start(options: Options) -> Result<Stack, StackError> {
+    if options.aws_only {
+        let listener = listener::bind(0).await?;
+        let template = load(&options, &url(&listener)?)?;
+        return Ok(services(options, listener, template).await?.0);
+    }
     // The ports somebody has chosen come first: if one is taken, nothing else has happened yet.
     let http_listener = listener::bind(options.port).await?;
     let aws_listener = listener::bind(0).await?;
     let runtime_listener = listener::bind(0).await?;
-    let (aws_url, runtime_url) = (url(&aws_listener)?, url(&runtime_listener)?);
-    let template = load(&options, &aws_url)?;
+    let runtime_url = url(&runtime_listener)?;
+    let template = load(&options, &url(&aws_listener)?)?;
     let url_listeners = bind_function_urls(&template, options.function_url_port).await?;
     programs::check(&template, &options.programs)?;
+    let (folder, count) = (options.programs.clone(), options.processes);
+    let (environment, schedules) = (options.environment.clone(), options.schedules);
 
+    let (mut stack, table_url) = services(options, aws_listener, template).await?;
+    let functions = queues_of(&stack.template);
+    stack.functions = Arc::clone(&functions);
+    stack.servers.serve(runtime_listener, runtime_api::router(Arc::clone(&functions)));
+    stack.http_api_url = url(&http_listener)?;
+    let http_api = HttpApi::new(functions.values().cloned(), stack.template.cors.clone());
+    stack.servers.serve(http_listener, http_api.router());
+    stack.function_urls = serve_function_urls(url_listeners, &functions, &mut stack.servers)?;
+
+    let programs = Programs {
+        folder: &folder,
+        logs: &stack.logs,
+        environment: &environment,
+        aws_url: &stack.aws_url,
+        dynamodb_url: &table_url,
+        runtime_url: &runtime_url,
+        count,
+    };
+    programs.run(&functions, &mut stack.servers).await?;
+    spawn_event_sources(&mut stack, schedules);
+    Ok(stack)
+}
+
+/// Everything of a stack but its functions, and the URL of the database as they shall know it.
+async fn services(
+    options: Options,
+    listener: TcpListener,
+    template: Template,
+) -> Result<(Stack, String), StackError> {
     let mut servers = Servers::new();
     let dynamodb_url = dynamodb::start(&options.storage, &template.tables, &mut servers).await?;
     let aws = Aws::new();
     aws.create_queues(&template.queues).await?;
     put_parameters(&aws, &template, &options).await?;
-    servers.serve(aws_listener, aws.clone().router());
-
-    let functions = queues_of(&template);
-    servers.serve(runtime_listener, runtime_api::router(Arc::clone(&functions)));
-    let http_api_url = url(&http_listener)?;
-    let http_api = HttpApi::new(functions.values().cloned(), template.cors.clone());
-    servers.serve(http_listener, http_api.router());
-    let function_urls = serve_function_urls(url_listeners, &functions, &mut servers)?;
-
-    let programs = Programs {
-        folder: &options.programs,
-        logs: &options.logs,
-        environment: &options.environment,
-        aws_url: &aws_url,
-        dynamodb_url: &front(options.front, &dynamodb_url).await?,
-        runtime_url: &runtime_url,
-        count: options.processes,
-    };
-    programs.run(&functions, &mut servers).await?;
-    spawn_event_sources(&template, &functions, &aws, options.schedules, &mut servers);
-    Ok(Stack {
-        http_api_url,
-        function_urls,
+    let aws_url = url(&listener)?;
+    servers.serve(listener, aws.clone().router());
+    let table_url = front(options.front, &dynamodb_url).await?;
+    let stack = Stack {
+        http_api_url: String::new(),
+        function_urls: BTreeMap::new(),
         dynamodb_url,
         aws_url,
         aws,
         template,
         logs: options.logs,
-        functions,
+        functions: Functions::default(),
         servers,
-    })
+    };
+    Ok((stack, table_url))
 }
 
 fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
@@ -164,25 +184,21 @@ async fn front(front: Option<Front>, dynamodb_url: &str) -> Result<String, Stack
     front(address).await.map_err(failed)
 }
 
-fn spawn_event_sources(
-    template: &Template,
-    functions: &Functions,
-    aws: &Aws,
-    schedules: bool,
-    servers: &mut Servers,
-) {
-    for invocations in functions.values() {
+fn spawn_event_sources(stack: &mut Stack, schedules: bool) {
+    for invocations in stack.functions.values() {
         for source in &invocations.function.queues {
-            let queue = template.queues.iter().find(|queue| queue.arn == source.queue_arn);
+            let queues = &stack.template.queues;
+            let queue = queues.iter().find(|queue| queue.arn == source.queue_arn);
             let Some(queue) = queue.cloned() else {
                 continue;
             };
-            let polled = queue::run(aws.clone(), queue, source.clone(), Arc::clone(invocations));
-            servers.spawn_until_stopped(polled);
+            let aws = stack.aws.clone();
+            let polled = queue::run(aws, queue, source.clone(), Arc::clone(invocations));
+            stack.servers.spawn_until_stopped(polled);
         }
         for rule in invocations.function.schedules.iter().filter(|_| schedules) {
             let run = schedule::run(Arc::clone(invocations), rule.clone());
-            servers.spawn_until_stopped(run);
+            stack.servers.spawn_until_stopped(run);
         }
     }
 }

@@ -100,6 +100,9 @@ fn functions_have_their_triggers_and_environment() {
         guard_routes,
         [
             "POST /api/ai/chat",
+            "POST /api/ai/holds",
+            "POST /api/ai/holds/{id}/release",
+            "POST /api/ai/holds/{id}/settle",
             "POST /api/ai/image",
             "POST /v1/chat/completions",
             "POST /v1/images/generations",

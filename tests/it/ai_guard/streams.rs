@@ -9,13 +9,15 @@ use super::{
 use crate::harness::now;
 
 /// The last events of a stream, blank lines taken out.
-fn last_events(answer: &Answer, count: usize) -> Vec<&str> {
+pub(crate) fn last_events(answer: &Answer, count: usize) -> Vec<&str> {
     let mut events: Vec<&str> = answer.body.split("\n\n").filter(|e| !e.is_empty()).collect();
     events.split_off(events.len().saturating_sub(count))
 }
 
-fn credits(charged: i64, remaining: i64) -> String {
-    format!("event: credits\ndata: {{\"charged\":{charged},\"remaining\":{remaining}}}")
+pub(crate) fn credits(charged: i64, remaining: i64) -> String {
+    format!(
+        "event: credits\ndata: {{\"charged\":{charged},\"choices\":[],\"remaining\":{remaining}}}"
+    )
 }
 
 #[tokio::test]
@@ -98,7 +100,7 @@ async fn a_stream_behind_the_http_api_is_answered_whole_or_not_at_all() {
 async fn a_stream_with_credits_off_says_that_there_is_no_limit() {
     let world = World::start(&[("CREDITS_ENABLED", "0")]).await;
     let answer = world.call(STREAM, json!({})).await;
-    let event = "event: credits\ndata: {\"charged\":0,\"remaining\":null,\"unlimited\":true}";
+    let event = "event: credits\ndata: {\"charged\":0,\"choices\":[],\"remaining\":null,\"unlimited\":true}";
     assert_eq!(last_events(&answer, 2), ["data: [DONE]", event]);
     assert_eq!(answer.header("x-credits-charged"), Some("0"));
     assert_eq!(answer.header("x-credits-remaining"), Some("unlimited"));

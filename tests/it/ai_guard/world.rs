@@ -34,6 +34,7 @@ pub(crate) struct World {
     pub(crate) provider: Provider,
     pub(crate) router: Router,
     pub(crate) user: AccountId,
+    queue_url: String,
     queued: Queued,
 }
 
@@ -56,25 +57,45 @@ impl World {
         Self::with(&[], FIRST_BYTE, Some(prices)).await
     }
 
+    /// A world in which chats cost one credit for each token, of which an answer has at most 100,
+    /// and the user has so many credits.
+    pub(crate) async fn metered(changes: &[(&str, &str)], credits: u32) -> Self {
+        let books = Harness::start().await;
+        books.open(&account("user_1"), credits).await;
+        write_token_prices(&books).await;
+        Self::around(books, changes, FIRST_BYTE).await
+    }
+
     pub(crate) async fn with(
         changes: &[(&str, &str)],
         first_byte: Duration,
         prices: Option<&[(&str, &str)]>,
     ) -> Self {
         let books = Harness::start().await;
-        let user = account("user_1");
-        books.open(&user, 10).await;
+        books.open(&account("user_1"), 10).await;
         if let Some(prices) = prices {
             write_prices(&books, prices).await;
         }
+        Self::around(books, changes, first_byte).await
+    }
+
+    async fn around(books: Harness, changes: &[(&str, &str)], first_byte: Duration) -> Self {
+        let user = account("user_1");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let options = provider::Options { word_pause: Duration::ZERO, ..Default::default() };
         let provider = provider::start_with(listener, options).unwrap();
         let (queue_url, queued) = queue().await;
-        let mut guard = guard(&books, &provider, &queue_url, changes).await;
+        let mut guard = guard(&books, &provider, &queue_url, changes, now()).await;
         guard.limits.first_byte = first_byte;
         books.front.reset();
-        Self { router: router(guard), books, provider, user, queued }
+        Self { router: router(guard), books, provider, user, queue_url, queued }
+    }
+
+    /// The same world with another guard, which has read settings and prices anew at `at`.
+    pub(crate) async fn restarted(self, changes: &[(&str, &str)], at: Timestamp) -> Self {
+        let guard = guard(&self.books, &self.provider, &self.queue_url, changes, at).await;
+        self.books.front.reset();
+        Self { router: router(guard), ..self }
     }
 
     /// Sends the event with changes to its body, signed in.
@@ -195,6 +216,7 @@ async fn guard(
     provider: &Provider,
     queue_url: &str,
     changes: &[(&str, &str)],
+    at: Timestamp,
 ) -> Guard {
     let mint = mint();
     let pem = mint.public_pem().unwrap();
@@ -209,7 +231,7 @@ async fn guard(
     let values = usual.iter().chain(changes);
     let values: BTreeMap<String, String> =
         values.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let clock = Clock::fixed(now());
+    let clock = Clock::fixed(at);
     let http = books.startup.http.clone();
     let read = Settings::read(|name| values.get(name).cloned(), &http).unwrap();
     let settings = Cached::load(clock.clone(), move || {
@@ -239,15 +261,43 @@ async fn prices(clock: Clock, books: &Harness) -> Prices {
     prices
 }
 
+/// Writes a book of fixed prices; a price of zero is meant.
 pub(crate) async fn write_prices(books: &Harness, prices: &[(&str, &str)]) {
-    let rows = prices
-        .iter()
-        .map(|(feature, price)| ((*feature).to_owned(), AttributeValue::N((*price).to_owned())));
+    let rows = prices.iter().map(|(feature, price)| ((*feature).to_owned(), number(price)));
+    let free = prices.iter().filter(|(_, price)| *price == "0");
+    let free = free.map(|(feature, _)| AttributeValue::S((*feature).to_owned())).collect();
+    let fixed = [("fixed", AttributeValue::M(rows.collect())), ("free", AttributeValue::L(free))];
+    write_book(books, &fixed).await;
+}
+
+/// Writes a book in which every model of the stand-in costs a credit for each token. The newer
+/// member sets the limit of `stand-in-1`.
+async fn write_token_prices(books: &Harness) {
+    let models = provider::MODELS.into_iter().map(|model| {
+        let price = [("input", "1000"), ("output", "1000"), ("output_max", "100")];
+        let price = price.map(|(name, value)| (name.to_owned(), number(value)));
+        let field = AttributeValue::S("max_completion_tokens".to_owned());
+        let newer = (model == "stand-in-1").then(|| ("limit_field".to_owned(), field));
+        (model.to_owned(), AttributeValue::M(price.into_iter().chain(newer).collect()))
+    });
+    let chat = ("ai_text_chat".to_owned(), AttributeValue::M(models.collect()));
+    let fixed = HashMap::from([("ai_text_chat".to_owned(), number("1"))]);
+    let tokens = AttributeValue::M([chat].into());
+    write_book(books, &[("tokens", tokens), ("fixed", AttributeValue::M(fixed))]).await;
+}
+
+fn number(digits: &str) -> AttributeValue {
+    AttributeValue::N(digits.to_owned())
+}
+
+async fn write_book(books: &Harness, members: &[(&str, AttributeValue)]) {
     let writing = books.client.put_item().table_name(&books.names.state);
-    let writing = writing
+    let mut writing = writing
         .item("pk", AttributeValue::S("PRICE_BOOK".to_owned()))
         .item("sk", AttributeValue::S("ONLY".to_owned()))
-        .item("version", AttributeValue::N("2".to_owned()))
-        .item("fixed", AttributeValue::M(rows.collect()));
+        .item("version", number("2"));
+    for (name, value) in members {
+        writing = writing.item(*name, value.clone());
+    }
     writing.send().await.unwrap();
 }

@@ -95,7 +95,10 @@ async fn a_stream_arrives_while_the_provider_is_still_working() {
     text.push_str(&read(response).await.text);
     assert!(text.contains("\"error\""), "{text}");
     assert!(!text.contains("[DONE]"), "{text}");
-    assert!(text.contains("event: credits\ndata: {\"charged\":1,\"remaining\":99}"), "{text}");
+    assert!(
+        text.contains("event: credits\ndata: {\"charged\":1,\"choices\":[],\"remaining\":99}"),
+        "{text}"
+    );
     assert_eq!(town.books_of("user_1").await, 99);
 }
 
@@ -105,7 +108,7 @@ async fn a_stream_ends_with_done_and_then_what_it_cost() {
     let reply = read(town.client.stream("gpt-4o-mini").await).await;
     let (words, end) = reply.text.split_once("data: [DONE]\n\n").unwrap();
     assert!(words.contains("chat.completion.chunk"));
-    assert_eq!(end, "event: credits\ndata: {\"charged\":1,\"remaining\":99}\n\n");
+    assert_eq!(end, "event: credits\ndata: {\"charged\":1,\"choices\":[],\"remaining\":99}\n\n");
     assert_eq!(town.books_of("user_1").await, 99);
 }
 
@@ -117,7 +120,11 @@ async fn a_stream_of_several_choices_costs_each_of_them() {
     body["n"] = json!(3);
     let url = format!("{}/v1/chat/completions", town.client.streaming);
     let reply = read(town.client.open(&url, &body).await).await;
-    assert!(reply.text.contains("{\"charged\":3,\"remaining\":97}"), "{}", reply.text);
+    assert!(
+        reply.text.contains("{\"charged\":3,\"choices\":[],\"remaining\":97}"),
+        "{}",
+        reply.text
+    );
     assert_eq!(town.books_of("user_1").await, 97);
 }
 

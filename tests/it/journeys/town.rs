@@ -31,7 +31,7 @@ pub(crate) struct Town {
     pub(crate) stack: Stack,
     pub(crate) provider: Provider,
     /// Serves the keys for as long as it is there.
-    _mint: Mint,
+    mint: Mint,
     pub(crate) front: Arc<OnceLock<Front>>,
     /// The books as they are, past the front.
     pub(crate) store: LedgerStore,
@@ -116,7 +116,17 @@ impl Town {
             streaming: stack.function_urls["ai-guard"].clone(),
             token: mint.user_token("user_1", wall_clock()).unwrap(),
         };
-        Self { stack, provider, _mint: mint, front, store, startup, client, folder }
+        Self { stack, provider, mint, front, store, startup, client, folder }
+    }
+
+    /// A token of any user.
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.mint.user_token(user, wall_clock()).unwrap()
+    }
+
+    /// The client of any user.
+    pub(crate) fn client_of(&self, user: &str) -> Client {
+        Client { token: self.token(user), ..self.client.clone() }
     }
 
     pub(crate) fn front(&self) -> &Front {
@@ -183,12 +193,22 @@ impl Client {
     }
 
     pub(crate) async fn open(&self, url: &str, body: &Value) -> http::Response<Incoming> {
-        let request = Request::post(url)
+        self.http.send(self.request(url, body)).await.unwrap()
+    }
+
+    /// One call with an idempotency key. A client who stops waiting has hung up.
+    pub(crate) async fn keyed(&self, url: &str, body: &Value, key: &str) -> Reply {
+        let mut request = self.request(url, body);
+        request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        read(self.http.send(request).await.unwrap()).await
+    }
+
+    fn request(&self, url: &str, body: &Value) -> Request<Full<Bytes>> {
+        Request::post(url)
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body.to_string())))
-            .unwrap();
-        self.http.send(request).await.unwrap()
+            .unwrap()
     }
 }
 
@@ -236,6 +256,6 @@ fn fresh_folder() -> PathBuf {
 }
 
 /// The functions of a journey are real processes with a real clock, and so are their tokens.
-fn wall_clock() -> Timestamp {
+pub(crate) fn wall_clock() -> Timestamp {
     Clock::system().now()
 }

@@ -4,7 +4,7 @@ use crate::Failure;
 
 /// What `[profile.release]` has to say, line by line.
 const REQUIRED: [&str; 6] = [
-    "opt-level = 3",
+    "opt-level = \"s\"",
     "lto = \"fat\"",
     "codegen-units = 1",
     "panic = \"abort\"",

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use crate::workspace::SourceFile;
 
 /// Variables that functions read and the template need not set, each with its reason.
-const NOT_IN_THE_TEMPLATE: [(&str, &str); 4] = [
+const NOT_IN_THE_TEMPLATE: [(&str, &str); 5] = [
     ("AWS_", "set by the platform, or by a developer for another endpoint"),
     ("CLERK_JWKS_URL", "an optional setting, derived from the issuer where it is missing"),
     ("CLERK_JWT_KEY", "an optional setting, put by an operator who wants no key set fetched"),
+    ("EXTRA_CA_FILE", "set by an operator whose provider is behind a private authority"),
     ("LOG_LEVEL", "set by hand for as long as somebody is looking for something"),
 ];
 
@@ -43,7 +44,7 @@ fn of_function(declared: &Declared, function: &str, files: &[SourceFile]) -> Vec
     let folder = format!("functions/{function}/src/");
     let sources: Vec<&SourceFile> =
         files.iter().filter(|file| file.path.starts_with(&folder)).collect();
-    for route in &declared.routes {
+    for Route { path: route, .. } in &declared.routes {
         let quoted = format!("\"{route}\"");
         if !sources.iter().any(|source| source.text.contains(&quoted)) {
             problems.push(format!("`{function}` has no route `{route}`, template.yaml has one"));
@@ -54,17 +55,26 @@ fn of_function(declared: &Declared, function: &str, files: &[SourceFile]) -> Vec
 
 /// A function as the template declares it.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Declared {
+pub(super) struct Declared {
     id: String,
-    binary: Option<String>,
-    routes: Vec<String>,
+    pub(super) binary: Option<String>,
+    pub(super) routes: Vec<Route>,
+    /// Where its secrets are, with the stage in it as a reference.
+    pub(super) secrets_path: Option<String>,
 }
 
-fn declared_functions(template: &str) -> Vec<Declared> {
+/// A route of the HTTP API.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) method: String,
+    pub(super) path: String,
+}
+
+pub(super) fn declared_functions(template: &str) -> Vec<Declared> {
     let mut all: Vec<Declared> = Vec::new();
     let mut in_function = false;
     let resources = template.lines().skip_while(|line| *line != "Resources:").skip(1);
-    let mut resource = "";
+    let (mut resource, mut method) = ("", "");
     for line in resources.take_while(|line| line.is_empty() || line.starts_with([' ', '#'])) {
         if let Some(id) = line.strip_prefix("  ").filter(|rest| !rest.starts_with([' ', '#'])) {
             resource = id.trim_end_matches(':');
@@ -79,9 +89,16 @@ fn declared_functions(template: &str) -> Vec<Declared> {
         if let Some(binary) = line.trim_start().strip_prefix("Binary: ") {
             function.binary = Some(binary.to_owned());
         }
-        if let Some((_, route)) = line.split_once(" Path: ") {
-            let route = route.split([' ', ',', '}']).next().unwrap_or(route);
-            function.routes.push(route.to_owned());
+        if let Some((_, path)) = line.split_once(" SECRETS_PATH: !Sub ") {
+            function.secrets_path = Some(path.to_owned());
+        }
+        if let Some((_, rest)) = line.split_once(" Method: ") {
+            method = rest.split(',').next().unwrap_or(rest);
+        }
+        if let Some((_, path)) = line.split_once(" Path: ") {
+            // The path is the last of its mapping, and may have braces of its own.
+            let path = path.strip_suffix(" }").unwrap_or(path).to_owned();
+            function.routes.push(Route { method: method.to_owned(), path });
         }
     }
     all
@@ -151,6 +168,9 @@ Resources:
       Events:
         Chat:
           Properties: { ApiId: !Ref Api, Method: POST, Path: /api/ai/chat }
+        End:
+          Properties:
+            Path: /api/ai/{id}/end
 Outputs:
   Url:
     Value: x
@@ -162,21 +182,22 @@ Outputs:
     }
 
     const LIB: &str = "functions/ai-guard/src/lib.rs";
+    const ROUTES: &str = "\"/api/ai/chat\" \"/api/ai/{id}/end\"";
 
     #[test]
     fn functions_binaries_and_routes_are_those_of_the_template() {
-        check(&["ai-guard"], LIB, "\"/api/ai/chat\"", &[]);
+        check(&["ai-guard"], LIB, ROUTES, &[]);
         check(
             &["ai-guard"],
             LIB,
-            "",
+            "\"/api/ai/{id}/end\"",
             &["`ai-guard` has no route `/api/ai/chat`, template.yaml has one"],
         );
         check(&[], LIB, "", &["template.yaml has `AiGuard`, which is no function"]);
         check(
             &["ai-guard", "new-one"],
             LIB,
-            "\"/api/ai/chat\"",
+            ROUTES,
             &["`functions/new-one` has no `NewOne` in template.yaml"],
         );
     }
@@ -184,13 +205,19 @@ Outputs:
     #[test]
     fn variables_that_are_read_are_set() {
         let path = "shared/startup/src/begin.rs";
-        let route = ["`ai-guard` has no route `/api/ai/chat`, template.yaml has one"];
+        let routes = ["/api/ai/chat", "/api/ai/{id}/end"]
+            .map(|route| format!("`ai-guard` has no route `{route}`, template.yaml has one"));
+        let route = [routes[0].as_str(), &routes[1]];
         check(&["ai-guard"], path, "required(\"LEDGER_TABLE\"); optional(\"AWS_REGION\")", &route);
         check(
             &["ai-guard"],
             path,
             "parsed(\"OTHER\", 1)",
-            &[route[0], "`shared/startup/src/begin.rs` reads `OTHER`, template.yaml lacks it"],
+            &[
+                route[0],
+                route[1],
+                "`shared/startup/src/begin.rs` reads `OTHER`, template.yaml lacks it",
+            ],
         );
         check(&["ai-guard"], path, "#[cfg(test)] required(\"OTHER\")", &route);
     }
