@@ -7,11 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_api::ApiError;
-use ledger::{Credits, HoldId, balance::Balance, hold::Hold, mode::Mode};
+use ledger::{AccountId, Credits, HoldId, balance::Balance, hold::Hold, mode::Mode};
 use startup::error_chain;
 use tokio::time::timeout;
 
-use crate::{guard::Admitted, meter::Meter, offer::Offer, replay::Replay, report::Remaining};
+use crate::{
+    guard::{Admitted, Guard},
+    meter::Meter,
+    offer::Offer,
+    replay::Replay,
+    report::Remaining,
+};
 
 pub(crate) use shadow::Verdict;
 
@@ -71,7 +77,8 @@ impl Books {
         match self {
             Self::Off => Seen::default(),
             Self::Held { .. } => {
-                Seen { balance: balance(admitted).await.ok().flatten(), verdict: None }
+                let read = balance(&admitted.guard, &admitted.caller.account).await;
+                Seen { balance: read.ok().flatten(), verdict: None }
             }
             Self::Shadow(offer) => shadow::measure(admitted, offer.as_ref()).await,
         }
@@ -119,14 +126,13 @@ impl Books {
 
 /// What is left to spend now, by one eventually consistent read.
 pub(crate) async fn remaining(admitted: &Admitted) -> Remaining {
-    let balance = balance(admitted).await.ok().flatten();
+    let balance = balance(&admitted.guard, &admitted.caller.account).await.ok().flatten();
     balance.map_or(Remaining::Unknown, |balance| Remaining::Known(balance.available))
 }
 
 /// The balance, by one eventually consistent read; `Ok(None)` for an account that is not open.
-async fn balance(admitted: &Admitted) -> Result<Option<Balance>, Unread> {
-    let Admitted { guard, caller, .. } = admitted;
-    match timeout(BALANCE_LIMIT, guard.store.balance(&caller.account)).await {
+pub(crate) async fn balance(guard: &Guard, account: &AccountId) -> Result<Option<Balance>, Unread> {
+    match timeout(BALANCE_LIMIT, guard.store.balance(account)).await {
         Ok(Ok(balance)) => Ok(balance),
         Ok(Err(error)) => {
             tracing::warn!(error = error_chain(&error), "the balance could not be read");
@@ -140,4 +146,4 @@ async fn balance(admitted: &Admitted) -> Result<Option<Balance>, Unread> {
 }
 
 /// A read failed; why is in the log.
-struct Unread;
+pub(crate) struct Unread;

@@ -20,7 +20,7 @@ use crate::{
     answer,
     books::{Books, Opened},
     call::{Call, Endpoint},
-    idempotency::{Key, Scope},
+    idempotency::{self, Key, Scope},
     prices::Prices,
     provider::{self, Patience},
     replay::KEEP_LIMIT,
@@ -124,7 +124,7 @@ impl Admitted {
         let origin = request.extensions().get().copied().unwrap_or(Origin::Streaming);
         let deadline = request.extensions().get().and_then(|Deadline(at)| *at);
         let deadline = deadline.map(|at| Instant::now() + time_until(at, now));
-        let headers = request.headers().clone();
+        let headers = idempotency::header(request.headers());
         let RawBody(body) = RawBody::from_request(request, &()).await?;
         let call = Call::parse(endpoint, body, &settings.provider.models)?;
         let key = match settings.mode {

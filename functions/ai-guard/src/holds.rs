@@ -26,8 +26,8 @@ use http_api::{ApiError, RawBody, Scope};
 use jiff::Timestamp;
 use ledger::{AccountId, Credits, HoldId, Rejection, entry::Actor, mode::Mode};
 use serde_json::Value;
-use startup::{Deadline, error_chain};
-use tokio::time::{Instant, timeout};
+use startup::Deadline;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::{
@@ -35,6 +35,7 @@ use self::{
     request::{Measure, Order},
 };
 use crate::{
+    books,
     guard::{Guard, time_until},
     idempotency::{self, Key, Route},
     settings::Settings,
@@ -43,9 +44,6 @@ use crate::{
 mod end;
 mod place;
 mod request;
-
-/// How long an answer waits for a number that only decorates it.
-const BALANCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A request of a back end that may be made.
 #[derive(Debug)]
@@ -72,7 +70,7 @@ pub(crate) async fn place(
     State(guard): State<Arc<Guard>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let headers = request.headers().clone();
+    let headers = idempotency::header(request.headers());
     let (asked, body) = Asked::admit(guard, Scope::HoldsPlace, request).await?;
     let order = Order::parse(&body)?;
     let key = match asked.settings.mode {
@@ -145,18 +143,8 @@ impl Asked {
     /// What the account can spend, by one eventually consistent read; `None` where it cannot be
     /// read now.
     async fn remaining(&self, account: &AccountId) -> Option<Credits> {
-        let read = timeout(BALANCE_LIMIT, self.guard.store.balance(account)).await;
-        match read {
-            Ok(Ok(balance)) => balance.map(|balance| balance.available),
-            Ok(Err(error)) => {
-                tracing::warn!(error = error_chain(&error), "the balance could not be read");
-                None
-            }
-            Err(_) => {
-                tracing::warn!("the balance could not be read in time");
-                None
-            }
-        }
+        let balance = books::balance(&self.guard, account).await.ok().flatten();
+        balance.map(|balance| balance.available)
     }
 
     fn duration_ms(&self) -> Option<u64> {

@@ -40,7 +40,7 @@ pub(super) async fn offer(admitted: &Admitted) -> Result<Offer, Verdict> {
 }
 
 pub(super) async fn measure(admitted: &Admitted, offer: Result<&Offer, &Verdict>) -> Seen {
-    let balance = balance(admitted).await;
+    let balance = balance(&admitted.guard, &admitted.caller.account).await;
     let verdict = match (offer, &balance) {
         (Err(verdict), _) => *verdict,
         (_, Err(Unread)) => Verdict::Unknown,
