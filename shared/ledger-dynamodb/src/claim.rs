@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     AccountId, Credits, HoldId, Rejection,
-    entry::Cause,
+    entry::{Cause, Entry},
     hold::{Ending, Hold},
 };
 
@@ -205,16 +205,24 @@ impl LedgerStore {
     ///
     /// Errors: [`Rejection::NoHold`] where the account has no such hold.
     pub async fn fate(&self, account: &AccountId, hold: HoldId) -> Result<Fate, StoreError> {
-        let ending = match self.hold_and_outcome(account, hold).await? {
-            (None, _) => return Err(Rejection::NoHold.into()),
-            (Some(_), None) => return Ok(Fate::Open),
-            (Some(_), Some(outcome)) => match outcome.cause {
-                Cause::Outcome { ending, .. } => ending,
-                // INVARIANT: under an outcome's key only an outcome can be read.
-                _ => return Ok(Fate::Open),
-            },
+        match self.hold_and_outcome(account, hold).await? {
+            (None, _) => Err(Rejection::NoHold.into()),
+            (Some(_), outcome) => self.fate_by(account, hold, outcome.as_ref()).await,
+        }
+    }
+
+    /// Where `hold` stands that has this outcome: one request where it has expired.
+    pub(crate) async fn fate_by(
+        &self,
+        account: &AccountId,
+        hold: HoldId,
+        outcome: Option<&Entry>,
+    ) -> Result<Fate, StoreError> {
+        // INVARIANT: under an outcome's key only an outcome can be read.
+        let Some(Cause::Outcome { ending, .. }) = outcome.map(|outcome| &outcome.cause) else {
+            return Ok(Fate::Open);
         };
-        match ending {
+        match *ending {
             Ending::Settled { charged } => Ok(Fate::Settled { charged }),
             Ending::Released => Ok(Fate::Released),
             Ending::Expired => {
@@ -246,7 +254,11 @@ impl LedgerStore {
     }
 
     /// One item of State, read consistently.
-    async fn state_item(&self, pk: String, sk: String) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn state_item(
+        &self,
+        pk: String,
+        sk: String,
+    ) -> Result<Option<Item>, StoreError> {
         let request = self
             .client
             .get_item()

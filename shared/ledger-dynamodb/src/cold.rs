@@ -1,21 +1,24 @@
 //! Cold writes: read the account, decide, commit all of it or nothing, on the revision read.
 
-use aws_sdk_dynamodb::types::{Get, Put, TransactGetItem, TransactWriteItem, Update};
+mod before;
+mod commit;
+
 use jiff::Timestamp;
 use ledger::{
     AccountId, Credits, EntryId, Rejection,
     account::Account,
-    change::{Change, Condition, Fact, Taken},
+    change::Change,
     command::{Action, Command},
-    decide::decide,
-    entry::{Entry, GrantKey},
+    decide::decide_knowing,
+    entry::Entry,
 };
 
 use crate::{
+    cold::before::Before,
     error::StoreError,
-    item::{self, Item, Reader, corrupt, expiry, keyed, number, text},
-    key,
-    retry::{self, Again},
+    item::{Item, fact::Recorded},
+    projection::Turn,
+    retry::{self, Again, Attempts},
     store::LedgerStore,
     transaction::{Cancelled, failed, send},
 };
@@ -25,17 +28,39 @@ use crate::{
 pub struct Receipt {
     /// The command's own entry; `None` if it moved nothing.
     pub entry: Option<Entry>,
-    /// The account after it, or as it is now if the command had been done before.
+    /// The account after it, or as it is now if the command had been done before. Running calls
+    /// move the balance meanwhile: `available` is exact as of the read it was decided from.
     pub account: Account,
     /// Whether an earlier request had done it, and this one moved nothing.
     pub replayed: bool,
 }
 
-/// What one consistent read tells before a decision.
-struct Before {
-    account: Account,
-    own_entry: Option<Entry>,
-    fact: Option<(AccountId, Credits, EntryId)>,
+/// What a command commits beside its movement, in the same transaction. The default is nothing.
+#[derive(Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Makes an item of State from what the receipt will be, under a key nobody else has: put with
+    /// the entry, or not at all. It may be asked more than once.
+    pub record: Option<&'a (dyn Fn(&Receipt) -> Item + Send + Sync)>,
+    /// Whether to take the turn to tell the identity provider of the new balance.
+    pub projection: bool,
+}
+
+/// What became of a command and of what it was to commit beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// What became of the command.
+    pub receipt: Receipt,
+    /// Whether this request committed something, and the record with it. If not, it had been done
+    /// before or there was nothing to do, and whoever wants a record of that writes it.
+    pub recorded: bool,
+    /// The turn that was asked for. [`Turn::NotAsked`] also where nothing was committed.
+    pub turn: Turn,
+}
+
+/// A transaction whose answer was lost: it may have been applied.
+struct Lost {
+    record: Option<(String, String)>,
+    turn: Turn,
 }
 
 impl LedgerStore {
@@ -45,7 +70,7 @@ impl LedgerStore {
     /// The command's id makes it happen once: finding an entry of that name means that it is
     /// done. A grant key makes its fact count once, whatever ids its requests have.
     ///
-    /// Errors: every [`Rejection`] of [`decide`]; [`Rejection::GrantKeyConflict`];
+    /// Errors: every [`Rejection`] of [`decide_knowing`]; [`Rejection::GrantKeyConflict`];
     /// [`Rejection::ReversalLimit`]; [`Rejection::Busy`] when the balance kept moving, with
     /// nothing moved; [`StoreError::Unavailable`] when it is not known whether it was done, and
     /// the same request again is safe.
@@ -55,110 +80,81 @@ impl LedgerStore {
         command: &Command,
         now: Timestamp,
     ) -> Result<Receipt, StoreError> {
-        let fact = fact_key(account, &command.action);
+        Ok(self.submit_beside(account, command, now, Beside::default()).await?.receipt)
+    }
+
+    /// As [`LedgerStore::submit`], and commits `beside` in the same transaction: no more requests,
+    /// and no movement without its record.
+    ///
+    /// Errors: as `submit`. A refusal records nothing.
+    pub async fn submit_beside(
+        &self,
+        account: &AccountId,
+        command: &Command,
+        now: Timestamp,
+        beside: Beside<'_>,
+    ) -> Result<Submitted, StoreError> {
         let mut attempts = self.attempts();
+        let mut lost: Option<Lost> = None;
         loop {
-            let before = self.read_before(account, command, fact.as_ref()).await?;
+            let record = lost.as_ref().and_then(|lost| lost.record.as_ref());
+            let before = self.read_before(account, command, (beside.projection, record)).await?;
             if let Some(receipt) = self.done_before(&before, command).await? {
-                return Ok(receipt);
+                return Ok(found_done(receipt, &before, lost));
             }
-            let change = decide(&before.account, command, now)?;
+            let change = decide_knowing(&before.account, &before.known(account)?, command, now)?;
             if change.is_empty(&before.account) {
-                return Ok(Receipt { entry: None, account: before.account, replayed: false });
+                let receipt = Receipt { entry: None, account: before.account, replayed: false };
+                return Ok(Submitted { receipt, recorded: false, turn: Turn::NotAsked });
             }
+            let turn = match before.projection {
+                Some(projection) if beside.projection => projection.turn(now),
+                None if beside.projection => Turn::Taken,
+                _ => Turn::NotAsked,
+            };
+            let receipt = receipt(command, &change);
+            let record = beside.record.map(|record| record(&receipt));
+            let lost_record = record.as_ref().and_then(commit::key_of);
+            let writes = self.writes(&before, &change, (record, turn, now))?;
             // A new name for every attempt: its bytes are of the state just read, and two
             // processes may be at the same command. The command's entry is what makes it once.
             let token = format!("{:032x}", fastrand::u128(..));
-            let items = self.change_items(&before.account, &change)?;
-            let taken_at = change.taken.is_some().then_some(items.len().saturating_sub(1));
-            let request = self.transaction(items, token);
-            let why = match send(request).await? {
-                Ok(()) => return Ok(receipt(command, change)),
+            let why = match send(self.transaction(writes.items, token)).await? {
+                Ok(()) => return Ok(Submitted { receipt, recorded: true, turn }),
+                Err(Cancelled::Again(Again::Transient)) => {
+                    lost = Some(Lost { record: lost_record, turn });
+                    Again::Transient
+                }
                 Err(Cancelled::Again(why)) => why,
                 Err(Cancelled::Reasons(reasons)) => {
+                    let over = |position| failed(&reasons, position) && !failed(&reasons, 0);
                     if let Some(taken) = &change.taken
-                        && taken_at.is_some_and(|position| failed(&reasons, position))
-                        && !failed(&reasons, 0)
+                        && writes.taken.is_some_and(over)
                     {
                         return Err(Rejection::ReversalLimit { limit: taken.limit }.into());
                     }
                     Again::Conflict
                 }
             };
-            if !attempts.again(why).await {
-                // Conflicts alone mean that nothing was applied; a lost answer means "not known".
-                return Err(if attempts.only_conflicts() {
-                    Rejection::Busy.into()
-                } else {
-                    retry::exhausted(attempts.made())
-                });
-            }
+            again(&mut attempts, why).await?;
         }
     }
 
-    /// Balance, buckets, the command's own entry and the fact, at one moment.
-    async fn read_before(
+    /// What [`LedgerStore::submit`] would answer now, with nothing written.
+    ///
+    /// Errors: as `submit`, but for those that only a commit can find.
+    pub async fn preview(
         &self,
-        id: &AccountId,
+        account: &AccountId,
         command: &Command,
-        fact: Option<&GrantKey>,
-    ) -> Result<Before, StoreError> {
-        let account_pk = key::account(id);
-        let own = key::entry(EntryId::Own(command.id));
-        let (state, ledger) = (&self.names.state, &self.names.ledger);
-        let mut gets = vec![
-            get(state, &account_pk, key::BALANCE)?,
-            get(state, &account_pk, key::BUCKETS)?,
-            get(ledger, &account_pk, &own)?,
-        ];
-        if let Some(fact) = fact {
-            gets.push(get(ledger, &key::fact(fact), key::ONLY)?);
+        now: Timestamp,
+    ) -> Result<Receipt, StoreError> {
+        let before = self.read_before(account, command, (false, None)).await?;
+        if let Some(receipt) = self.done_before(&before, command).await? {
+            return Ok(receipt);
         }
-        let items = self.read_together(gets).await?;
-        let [balance, buckets, own_entry, fact] = items;
-        let account = match (balance, buckets) {
-            (Some(balance), Some(buckets)) => {
-                let read = item::account::read(id, &balance, &buckets).map_err(corrupt(id))?;
-                // INVARIANT: both items are written in one transaction and read in one.
-                read.ok_or_else(|| {
-                    let reader = Reader::new(&buckets);
-                    corrupt(id)(reader.fault("revision", "is not the balance's"))
-                })?
-            }
-            _ => Account::unopened(id.clone()),
-        };
-        let own_entry = own_entry.map(|found| item::entry::read(id, &found)).transpose();
-        let fact = fact.map(|found| read_fact(&found)).transpose();
-        Ok(Before {
-            account,
-            own_entry: own_entry.map_err(corrupt(id))?,
-            fact: fact.map_err(corrupt(id))?,
-        })
-    }
-
-    /// Up to four items as of one moment, in the order asked.
-    async fn read_together(
-        &self,
-        gets: Vec<TransactGetItem>,
-    ) -> Result<[Option<Item>; 4], StoreError> {
-        let mut attempts = self.attempts();
-        loop {
-            let request = self.client.transact_get_items().set_transact_items(Some(gets.clone()));
-            let error = match request.send().await {
-                Ok(answer) => {
-                    let mut items = answer.responses.unwrap_or_default().into_iter();
-                    return Ok([(); 4].map(|()| items.next().and_then(|response| response.item)));
-                }
-                Err(error) => error,
-            };
-            let conflict = error
-                .as_service_error()
-                .is_some_and(aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError::is_transaction_canceled_exception);
-            let why = if conflict { Again::Transient } else { retry::classify(error)? };
-            if !attempts.again(why).await {
-                return Err(retry::exhausted(attempts.made()));
-            }
-        }
+        let change = decide_knowing(&before.account, &before.known(account)?, command, now)?;
+        Ok(receipt(command, &change))
     }
 
     /// The first result, if the command or its fact was done before.
@@ -172,130 +168,34 @@ impl LedgerStore {
             let (entry, account) = (Some(entry.clone()), before.account.clone());
             return Ok(Some(Receipt { entry, account, replayed: true }));
         }
-        let Some((owner, amount, entry)) = &before.fact else {
+        let Some(fact) = &before.fact else {
             return Ok(None);
         };
         if matches!(command.action, Action::Open { .. }) {
             return Err(Rejection::AccountExists.into());
         }
-        if owner != id || Some(*amount) != moved_by(&command.action) {
+        if fact.account != *id || !is_same(fact, &command.action) {
             return Err(Rejection::GrantKeyConflict.into());
         }
-        let entry = self.entry(id, *entry).await?;
+        let entry = match fact.entry {
+            Some(entry) => self.entry(id, entry).await?,
+            None => None,
+        };
         Ok(Some(Receipt { entry, account: before.account.clone(), replayed: true }))
     }
-
-    /// The writes of a change. The balance comes first, the limit last.
-    fn change_items(
-        &self,
-        before: &Account,
-        change: &Change,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let write = TransactWriteItem::builder;
-        let buckets = Put::builder()
-            .table_name(&self.names.state)
-            .set_item(Some(item::account::write_buckets(&change.after)))
-            .build()
-            .map_err(StoreError::unavailable)?;
-        let mut items = vec![
-            write().update(self.change_balance(before, change)?).build(),
-            write().put(buckets).build(),
-        ];
-        for entry in &change.entries {
-            items.push(write().put(self.append(item::entry::write(entry))?).build());
-        }
-        if let Some(fact) = &change.fact {
-            let item = fact_item(&change.after.id, fact, &change.entries);
-            items.push(write().put(self.append(item)?).build());
-        }
-        if let Some(taken) = &change.taken {
-            items.push(write().update(self.take(&change.after.id, taken)?).build());
-        }
-        Ok(items)
-    }
-
-    fn change_balance(&self, before: &Account, change: &Change) -> Result<Update, StoreError> {
-        let after = &change.after.balance;
-        let mut set = "SET available = available + :delta, next_expiry = :next_expiry, \
-                       revision = :after"
-            .to_owned();
-        let mut update = self
-            .balance_update(&before.id)
-            .expression_attribute_values(":delta", number(change.delta))
-            .expression_attribute_values(":next_expiry", expiry(after.next_expiry))
-            .expression_attribute_values(":after", revision(after.revision));
-        match item::account::frozen(&after.frozen) {
-            Some(frozen) => {
-                set.push_str(", frozen = :frozen");
-                update = update.expression_attribute_values(":frozen", frozen);
-            }
-            None => set.push_str(" REMOVE frozen"),
-        }
-        if !before.is_open() {
-            set = set.replace("available + :delta", ":delta");
-            let update = update.condition_expression("attribute_not_exists(pk)");
-            return update.update_expression(set).build().map_err(StoreError::unavailable);
-        }
-        let mut condition = "revision = :before".to_owned();
-        update = update.expression_attribute_values(":before", revision(before.balance.revision));
-        let bound = match change.condition {
-            Condition::None => None,
-            Condition::AtLeast(least) => Some((" AND available >= :bound", least)),
-            Condition::Exactly(read) => Some((" AND available = :bound", read)),
-        };
-        if let Some((text, bound)) = bound {
-            condition.push_str(text);
-            update = update.expression_attribute_values(":bound", number(bound));
-        }
-        update
-            .update_expression(set)
-            .condition_expression(condition)
-            .build()
-            .map_err(StoreError::unavailable)
-    }
-
-    /// Moves what was given or taken back of a call or payment, within its limit.
-    fn take(&self, account: &AccountId, taken: &Taken) -> Result<Update, StoreError> {
-        let room = taken.limit.checked_sub(taken.amount).map_err(Rejection::from)?;
-        let (condition, bound) = if taken.amount.is_negative() {
-            ("taken >= :bound", taken.amount.negated())
-        } else {
-            ("attribute_not_exists(taken) OR taken <= :bound", room)
-        };
-        Update::builder()
-            .table_name(&self.names.state)
-            .key(key::PK, text(key::taken(&taken.subject)))
-            .key(key::SK, text(key::ONLY))
-            .update_expression("ADD taken :amount SET account = :account")
-            .condition_expression(condition)
-            .expression_attribute_values(":amount", number(taken.amount))
-            .expression_attribute_values(":bound", number(bound))
-            .expression_attribute_values(":account", text(account))
-            .build()
-            .map_err(StoreError::unavailable)
-    }
 }
 
-fn get(table: &str, pk: &str, sk: &str) -> Result<TransactGetItem, StoreError> {
-    let get = Get::builder().table_name(table).key(key::PK, text(pk)).key(key::SK, text(sk));
-    let get = get.build().map_err(StoreError::unavailable)?;
-    Ok(TransactGetItem::builder().get(get).build())
-}
-
-fn revision(revision: u64) -> aws_sdk_dynamodb::types::AttributeValue {
-    aws_sdk_dynamodb::types::AttributeValue::N(revision.to_string())
-}
-
-fn fact_key(account: &AccountId, action: &Action) -> Option<GrantKey> {
+/// Whether a recorded fact is what `action` asks for. A plan's fact is: what the plan's credits
+/// were when it came stands.
+fn is_same(fact: &Recorded, action: &Action) -> bool {
     match action {
-        Action::Open { signup } if signup.is_positive() => Some(GrantKey::signup(account)),
-        Action::Grant(grant) => grant.key.clone(),
-        Action::Clawback(reversal) | Action::Reinstate(reversal) => Some(reversal.key.clone()),
-        _ => None,
+        Action::GrantPlan(_) => true,
+        Action::Adjust { .. } | Action::Refund { .. } => fact.asked == action.asked(),
+        _ => moved_by(action) == Some(fact.amount),
     }
 }
 
-/// What the fact behind an action moves.
+/// What the fact behind an action moves, where the action alone tells.
 fn moved_by(action: &Action) -> Option<Credits> {
     match action {
         Action::Grant(grant) => Some(grant.amount),
@@ -305,24 +205,34 @@ fn moved_by(action: &Action) -> Option<Credits> {
     }
 }
 
-fn fact_item(account: &AccountId, fact: &Fact, entries: &[Entry]) -> Item {
-    let mut item = keyed(key::fact(&fact.key), key::ONLY);
-    item.insert("account".to_owned(), text(account));
-    item.insert("amount".to_owned(), number(fact.amount));
-    // INVARIANT: a fact's own entry is the last of its change; expiries come before it.
-    if let Some(entry) = entries.last() {
-        item.insert("entry".to_owned(), text(entry.id));
+/// What is answered where the command is found done. Done by this very request, if a transaction
+/// whose answer was lost had put this request's own record.
+fn found_done(receipt: Receipt, before: &Before, lost: Option<Lost>) -> Submitted {
+    match lost {
+        Some(lost) if before.record => Submitted {
+            receipt: Receipt { replayed: false, ..receipt },
+            recorded: true,
+            turn: lost.turn,
+        },
+        _ => Submitted { receipt, recorded: false, turn: Turn::NotAsked },
     }
-    item
 }
 
-fn read_fact(item: &Item) -> Result<(AccountId, Credits, EntryId), crate::error::Unreadable> {
-    let reader = Reader::new(item);
-    Ok((reader.parsed("account")?, reader.credits("amount")?, reader.parsed("entry")?))
+/// Waits before another attempt, or says why there is none.
+async fn again(attempts: &mut Attempts, why: Again) -> Result<(), StoreError> {
+    if attempts.again(why).await {
+        return Ok(());
+    }
+    // Conflicts alone mean that nothing was applied; a lost answer means "not known".
+    Err(if attempts.only_conflicts() {
+        Rejection::Busy.into()
+    } else {
+        retry::exhausted(attempts.made())
+    })
 }
 
-fn receipt(command: &Command, change: Change) -> Receipt {
+fn receipt(command: &Command, change: &Change) -> Receipt {
     let own = EntryId::Own(command.id);
-    let entry = change.entries.into_iter().find(|entry| entry.id == own);
-    Receipt { entry, account: change.after, replayed: false }
+    let entry = change.entries.iter().find(|entry| entry.id == own).cloned();
+    Receipt { entry, account: change.after.clone(), replayed: false }
 }

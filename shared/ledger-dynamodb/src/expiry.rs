@@ -1,19 +1,16 @@
 //! What the job that expires holds reads and remembers.
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use ledger::{AccountId, EntryId, HoldId};
 
 use crate::{
-    error::{BoxError, StoreError, Unreadable},
+    batch::Reading,
+    error::{StoreError, Unreadable},
     item::{Item, Reader, keyed, text, time},
     key::{self, EXPIRY_SLOT},
-    retry::Again,
     store::LedgerStore,
 };
-
-/// The most keys one `BatchGetItem` takes.
-const BATCH_MAX: usize = 100;
 
 impl LedgerStore {
     /// The holds of `shard` that expire in the minute of `minute` and have no outcome.
@@ -28,25 +25,35 @@ impl LedgerStore {
         let mut unended = Vec::new();
         let mut start: Option<Item> = None;
         loop {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.names.ledger)
-                .index_name(key::HOLDS_BY_EXPIRY)
-                .key_condition_expression("#slot = :slot")
-                .expression_attribute_names("#slot", EXPIRY_SLOT)
-                .expression_attribute_values(":slot", text(key::expiry_slot(minute, shard)))
-                .set_exclusive_start_key(start.take());
-            let answer = self.retried(|| request.clone().send()).await?;
-            let holds = answer.items().iter().map(read_key).collect::<Result<Vec<_>, _>>()?;
-            for batch in holds.chunks(BATCH_MAX) {
-                unended.extend(self.without_outcome(batch).await?);
-            }
-            match answer.last_evaluated_key {
+            let (holds, more) = self.holds_of_slot(minute, shard, start.take()).await?;
+            unended.extend(self.without_outcome(&holds).await?);
+            match more {
                 Some(last) => start = Some(last),
                 None => return Ok(unended),
             }
         }
+    }
+
+    /// One page of the holds of `shard` that expire in the minute of `minute`, by the index, and
+    /// where the next page starts.
+    pub(crate) async fn holds_of_slot(
+        &self,
+        minute: Timestamp,
+        shard: u8,
+        start: Option<Item>,
+    ) -> Result<(Vec<(AccountId, HoldId)>, Option<Item>), StoreError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.names.ledger)
+            .index_name(key::HOLDS_BY_EXPIRY)
+            .key_condition_expression("#slot = :slot")
+            .expression_attribute_names("#slot", EXPIRY_SLOT)
+            .expression_attribute_values(":slot", text(key::expiry_slot(minute, shard)))
+            .set_exclusive_start_key(start);
+        let answer = self.retried(|| request.clone().send()).await?;
+        let holds = answer.items().iter().map(read_key).collect::<Result<Vec<_>, _>>()?;
+        Ok((holds, answer.last_evaluated_key))
     }
 
     /// The last minute of `shard` whose holds have all ended, as remembered.
@@ -76,29 +83,13 @@ impl LedgerStore {
         &self,
         holds: &[(AccountId, HoldId)],
     ) -> Result<Vec<(AccountId, HoldId)>, StoreError> {
-        let mut asked: Vec<Item> = holds
+        let keys: Vec<Item> = holds
             .iter()
             .map(|(account, hold)| keyed(key::account(account), key::entry(hold.outcome())))
             .collect();
-        let mut ended = Vec::new();
-        let mut attempts = self.attempts();
-        while !asked.is_empty() {
-            let keys = KeysAndAttributes::builder()
-                .set_keys(Some(asked))
-                .consistent_read(true)
-                .projection_expression("pk, sk")
-                .build()
-                .map_err(StoreError::unavailable)?;
-            let request = self.client.batch_get_item().request_items(&self.names.ledger, keys);
-            let answer = self.retried(|| request.clone().send()).await?;
-            let found = answer.responses.unwrap_or_default();
-            ended.extend(found.into_values().flatten().filter_map(|mut item| item.remove(key::SK)));
-            let rest = answer.unprocessed_keys.unwrap_or_default();
-            asked = rest.into_values().flat_map(|keys| keys.keys).collect();
-            if !asked.is_empty() && !attempts.again(Again::Transient).await {
-                return Err(StoreError::Unavailable(BoxError::from("batch reads are throttled")));
-            }
-        }
+        let reading = Reading { consistent: true, only: Some("pk, sk") };
+        let found = self.batch(&self.names.ledger, &keys, reading).await?;
+        let ended: Vec<_> = found.into_iter().filter_map(|mut item| item.remove(key::SK)).collect();
         let open = holds
             .iter()
             .filter(|(_, hold)| !ended.contains(&AttributeValue::S(key::entry(hold.outcome()))));

@@ -15,10 +15,12 @@ use crate::{
 pub(crate) mod account;
 pub(crate) mod claim;
 pub(crate) mod entry;
+pub(crate) mod fact;
+pub(crate) mod period;
 pub(crate) mod price;
 
-/// An item as the SDK has it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+/// An item as the SDK has it: attributes by their names.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// What stands in `next_expiry` for "never", so that one comparison decides: the year 9999.
 const NEVER: i64 = 253_402_300_799_999;

@@ -24,8 +24,12 @@ pub(crate) const BUCKETS: &str = "BUCKETS";
 pub(crate) const ENTRY_PREFIX: &str = "ENTRY#";
 /// Sort key of items that are alone in their partition.
 pub(crate) const ONLY: &str = "ONLY";
-/// Partition of the price book in force.
+/// Partition of the price book, in force and by version.
 pub(crate) const PRICE_BOOK: &str = "PRICE_BOOK";
+/// Sort key of what is known of an account's projection to the identity provider.
+pub(crate) const PROJECTION: &str = "PROJECTION";
+/// Sort key of which period of a subscription is its newest.
+pub(crate) const NEWEST: &str = "NEWEST";
 
 const ACCOUNT_PREFIX: &str = "ACCOUNT#";
 const OUTCOME_SUFFIX: &str = "#OUTCOME";
@@ -72,6 +76,21 @@ pub fn taken(subject: &str) -> String {
     format!("TAKEN#{subject}")
 }
 
+/// The partition, in State, of what the period of `subscription` that began at `start` was granted.
+pub(crate) fn period(subscription: &str, start: Timestamp) -> String {
+    format!("PERIOD#{subscription}#{}", start.as_millisecond())
+}
+
+/// The partition, in State, of which period of `subscription` is its newest.
+pub(crate) fn newest_period(subscription: &str) -> String {
+    format!("PERIOD#{subscription}")
+}
+
+/// The sort key of a version of the price book.
+pub(crate) fn price_book_version(version: u32) -> String {
+    format!("VERSION#{version}")
+}
+
 /// The partition, in State, of the marker that a hold was charged late.
 pub fn late(hold: HoldId) -> String {
     format!("LATE#{hold}")
@@ -96,6 +115,11 @@ pub fn expiry_slot(expires_at: Timestamp, shard: u8) -> String {
 pub fn shard(hold: HoldId) -> u8 {
     let [.., last] = hold.0.to_bytes();
     last.checked_rem(SHARDS).unwrap_or_default()
+}
+
+/// The last sort key an entry made before `until` can have.
+pub(crate) fn last_entry(until: Timestamp) -> String {
+    format!("{}$", entry(EntryId::Own(Ulid::from_parts(millis(until), u128::MAX))))
 }
 
 /// The start of the minute `at` falls in.

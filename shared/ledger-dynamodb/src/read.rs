@@ -10,7 +10,6 @@ use ledger::{
     balance::Balance,
     entry::{Cause, Entry},
     hold::Hold,
-    price::PriceBook,
 };
 
 use crate::{
@@ -90,7 +89,7 @@ impl LedgerStore {
     ) -> Result<Page, StoreError> {
         let start = after.map(|id| item::keyed(key::account(account), key::entry(id)));
         let request = self
-            .entries(account, key::ENTRY_PREFIX)
+            .entry_query(account, key::ENTRY_PREFIX, None)
             .scan_index_forward(false)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start);
@@ -110,7 +109,7 @@ impl LedgerStore {
     ) -> Result<Vec<Hold>, StoreError> {
         let since = now.checked_sub(OPEN_HOLDS_BEHIND).unwrap_or(Timestamp::UNIX_EPOCH);
         let request = self
-            .entries(account, &key::first_entry(since))
+            .entry_query(account, &key::first_entry(since), None)
             .consistent_read(true)
             .scan_index_forward(false)
             .limit(OPEN_HOLDS_AMONG);
@@ -204,20 +203,6 @@ impl LedgerStore {
         }
     }
 
-    /// The price book in force; `None` where nobody has written one. A book that cannot be read
-    /// is an error: the caller keeps the one it has.
-    pub async fn price_book(&self) -> Result<Option<PriceBook>, StoreError> {
-        let request = self
-            .client
-            .get_item()
-            .table_name(&self.names.state)
-            .key(key::PK, text(key::PRICE_BOOK))
-            .key(key::SK, text(key::ONLY));
-        let answer = self.retried(|| request.clone().send()).await?;
-        let book = answer.item.map(|item| item::price::read(&item)).transpose();
-        book.map_err(|source| StoreError::Corrupt { account: key::PRICE_BOOK.to_owned(), source })
-    }
-
     /// All entries of the account from the sort key `first` on, oldest first, consistent.
     pub(crate) async fn all(
         &self,
@@ -228,7 +213,7 @@ impl LedgerStore {
         let mut start: Option<Item> = None;
         loop {
             let request = self
-                .entries(account, first)
+                .entry_query(account, first, None)
                 .consistent_read(true)
                 .set_exclusive_start_key(start.take());
             let answer = self.retried(|| request.clone().send()).await?;
@@ -240,20 +225,26 @@ impl LedgerStore {
         }
     }
 
-    /// A query of the account's entries whose sort key is `first` or greater.
-    fn entries(&self, account: &AccountId, first: &str) -> QueryFluentBuilder {
+    /// A query of the account's entries whose sort key is `first` or greater, up to `last`.
+    pub(crate) fn entry_query(
+        &self,
+        account: &AccountId,
+        first: &str,
+        last: Option<&str>,
+    ) -> QueryFluentBuilder {
         // `$` is the character after `#`: everything that starts with `ENTRY#` sorts below it.
+        let end = last.unwrap_or("ENTRY$").to_owned();
         self.client
             .query()
             .table_name(&self.names.ledger)
             .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :end")
             .expression_attribute_values(":pk", text(key::account(account)))
             .expression_attribute_values(":first", text(first))
-            .expression_attribute_values(":end", AttributeValue::S("ENTRY$".to_owned()))
+            .expression_attribute_values(":end", AttributeValue::S(end))
     }
 }
 
-fn read_entries(account: &AccountId, items: &[Item]) -> Result<Vec<Entry>, StoreError> {
+pub(crate) fn read_entries(account: &AccountId, items: &[Item]) -> Result<Vec<Entry>, StoreError> {
     let entries = items.iter().map(|item| {
         item::entry::read(account, item).inspect_err(|fault| {
             let item = Reader::new(item).name();

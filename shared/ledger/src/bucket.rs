@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
-use crate::{Credits, credits::AmountTooLarge};
+use crate::{Credits, credits::AmountTooLarge, period::PlanPeriod};
 
 /// How long an expired bucket's place stays open for what calls still running give back. Holds
 /// end within hours; a week also covers an expiry job that was down.
@@ -109,6 +109,8 @@ pub struct Bucket {
     pub expires_at: Option<Timestamp>,
     /// Which burns first among buckets that expire together; lower first.
     pub priority: u8,
+    /// Which period it is for, if it is a plan's.
+    pub period: Option<PlanPeriod>,
 }
 
 impl Bucket {
@@ -201,6 +203,7 @@ pub fn restored(expired: &Bucket, now: Timestamp) -> Option<Bucket> {
         left: Credits::ZERO,
         expires_at: Some(expires_at),
         priority: Source::Restored.priority(),
+        period: None,
     })
 }
 
@@ -218,5 +221,6 @@ pub fn place_left_by(empty: &[Bucket]) -> Option<Bucket> {
         left: Credits::ZERO,
         expires_at: None,
         priority: Source::Restored.priority(),
+        period: None,
     })
 }

@@ -1,9 +1,12 @@
 //! A decision, ready to commit: all of it in one transaction, or none.
 
+use jiff::Timestamp;
+
 use crate::{
-    Credits,
+    Credits, EntryId,
     account::Account,
     entry::{Entry, GrantKey},
+    period::{NewestPeriod, Period},
 };
 
 /// What one command does to one account.
@@ -21,6 +24,8 @@ pub struct Change {
     pub fact: Option<Fact>,
     /// The limit to move, so that reversals never add up to more than there was.
     pub taken: Option<Taken>,
+    /// What is to be remembered of a subscription's periods.
+    pub periods: Option<Periods>,
 }
 
 /// What a commit asks of `available` beside the revision read. Hot writes move `available`
@@ -40,8 +45,12 @@ pub enum Condition {
 pub struct Fact {
     /// Its key.
     pub key: GrantKey,
-    /// What moved for it.
+    /// What moved for it; zero where nothing did, which is recorded all the same.
     pub amount: Credits,
+    /// The entry of what moved.
+    pub entry: Option<EntryId>,
+    /// What was asked, in words, where the same key must come with the same ask.
+    pub asked: Option<String>,
 }
 
 /// A running total with a limit: what was given back of one call, or taken back of one payment.
@@ -55,10 +64,25 @@ pub struct Taken {
     pub limit: Credits,
 }
 
+/// What a plan's fact changes of what is remembered of its subscription: what was read, which must
+/// still be so, and what is to be written. A side that is `None` stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Periods {
+    /// The subscription.
+    pub subscription: String,
+    /// When the fact's period began.
+    pub start: Timestamp,
+    /// What the fact's period has been granted by then.
+    pub period: Option<Period>,
+    /// The newest period there is by then.
+    pub newest: Option<NewestPeriod>,
+}
+
 impl Change {
     /// Whether there is nothing to commit.
     pub fn is_empty(&self, before: &Account) -> bool {
         self.entries.is_empty()
+            && self.fact.is_none()
             && self.after.balance.frozen == before.balance.frozen
             && before.is_open()
             && self.after.buckets.len() == before.buckets.len()

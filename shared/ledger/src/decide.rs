@@ -3,7 +3,9 @@
 //! Every decision first applies all expiries due at its `now`, then does what was asked, then
 //! marks the buckets at the balance it leads to.
 
+mod adjustment;
 mod expiry;
+mod plan;
 mod reversal;
 
 use jiff::Timestamp;
@@ -13,28 +15,47 @@ use crate::{
     Credits, EntryId, Rejection,
     account::Account,
     bucket::{self, Bucket, Source},
-    change::{Change, Condition, Fact, Taken},
-    command::{Action, Adjustment, Command, Grant},
+    change::{Change, Condition, Fact, Periods, Taken},
+    command::{Action, Command, Grant},
     credits::AmountTooLarge,
     entry::{Actor, Cause, Entry, GrantKey},
+    period::Known,
 };
 
 /// What `command` does to `account` at `now`.
 ///
 /// Errors are [`Rejection`]s and leave everything as it was. A change may be empty
 /// ([`Change::is_empty`]), for instance an adjustment to the balance there already is.
+///
+/// A refund with a limit and a plan's fact also depend on what is remembered beside the account:
+/// see [`decide_knowing`].
 pub fn decide(account: &Account, command: &Command, now: Timestamp) -> Result<Change, Rejection> {
-    let mut draft = Draft::begin(account, command, now)?;
+    decide_knowing(account, &Known::default(), command, now)
+}
+
+/// As [`decide`], for an account of which `known` is remembered beside it.
+pub fn decide_knowing(
+    account: &Account,
+    known: &Known,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Change, Rejection> {
+    let mut draft = Draft::begin(account, known, command, now)?;
     match &command.action {
         Action::Open { signup } => draft.open(*signup)?,
         _ if !account.is_open() => return Err(Rejection::NoAccount),
         Action::Grant(grant) => draft.grant(grant)?,
-        Action::Adjust { adjustment, reason } => draft.adjust(*adjustment, reason.as_ref())?,
-        Action::Refund { hold, amount, cost, note } => {
-            let cause = Cause::Refund { hold: *hold, note: note.clone() };
-            draft.refund(*amount, cause)?;
-            draft.limit(hold.to_string(), *amount, *cost)?;
+        Action::Adjust { adjustment, reason, key } => {
+            draft.adjust(*adjustment, reason.as_ref())?;
+            draft.ask(key.as_ref(), command.action.asked());
         }
+        Action::Refund { hold, amount, cost, note, key } => {
+            let moved = reversal::refunded(*amount, *cost, known.taken)?;
+            draft.refund(moved, Cause::Refund { hold: *hold, note: note.clone() })?;
+            draft.limit(hold.to_string(), moved, *cost)?;
+            draft.ask(key.as_ref(), command.action.asked());
+        }
+        Action::GrantPlan(plan) => draft.grant_plan(plan, known)?,
         Action::Clawback(reversal) => draft.clawback(reversal)?,
         Action::Reinstate(reversal) => draft.reinstate(reversal)?,
         Action::Expire => {}
@@ -58,11 +79,15 @@ struct Draft<'a> {
     condition: Condition,
     fact: Option<Fact>,
     taken: Option<Taken>,
+    periods: Option<Periods>,
+    /// What a new period takes over from the one it closes.
+    carried: Credits,
 }
 
 impl<'a> Draft<'a> {
     fn begin(
         account: &Account,
+        known: &Known,
         command: &'a Command,
         now: Timestamp,
     ) -> Result<Self, AmountTooLarge> {
@@ -79,8 +104,13 @@ impl<'a> Draft<'a> {
             condition: Condition::None,
             fact: None,
             taken: None,
+            periods: None,
+            carried: Credits::ZERO,
         };
         draft.fold_long_empty(account);
+        if let Action::GrantPlan(plan) = &command.action {
+            draft.close_former(plan, known)?;
+        }
         draft.expire(unplaced)?;
         Ok(draft)
     }
@@ -113,45 +143,10 @@ impl<'a> Draft<'a> {
         };
         let spendable = self.receive(grant.amount, cause)?;
         self.add_bucket(grant.source, grant.amount, spendable, grant.expires_at)?;
-        self.fact = grant.key.clone().map(|key| Fact { key, amount: grant.amount });
-        self.after.last_synced_at = Some(self.now);
-        Ok(())
-    }
-
-    fn adjust(&mut self, adjustment: Adjustment, reason: Option<&String>) -> Result<(), Rejection> {
-        let available = self.after.balance.available;
-        let read = self.read_balance()?;
-        let (amount, condition) = match adjustment {
-            Adjustment::To(target) if target.is_negative() => {
-                return Err(Rejection::AmountNotPositive);
-            }
-            Adjustment::To(target) => (target.checked_sub(available)?, Condition::Exactly(read)),
-            Adjustment::By(amount) if amount.is_negative() => {
-                let required = amount.negated();
-                if available < required {
-                    return Err(Rejection::InsufficientCredits { required, available });
-                }
-                (amount, Condition::AtLeast(required))
-            }
-            Adjustment::By(amount) => (amount, Condition::None),
-            Adjustment::ByAtMost(amount) => {
-                let floor = available.or_zero().negated();
-                (amount.max(floor), Condition::Exactly(read))
-            }
-        };
-        self.after.last_synced_at = Some(self.now);
-        // What expiry asked for is stricter than anything asked for here.
-        if !matches!(self.condition, Condition::Exactly(_)) {
-            self.condition = condition;
+        if let Some(key) = &grant.key {
+            self.record(key);
         }
-        let cause = Cause::Adjustment { reason: reason.cloned() };
-        if amount.is_positive() {
-            let spendable = self.receive(amount, cause)?;
-            self.merge_or_add(Source::Adjustment, amount, spendable)?;
-        } else if amount.is_negative() {
-            self.put(self.id, amount, cause)?;
-            bucket::burn(&mut self.after.buckets, amount.negated())?;
-        }
+        self.after.last_synced_at = Some(self.now);
         Ok(())
     }
 
@@ -164,6 +159,26 @@ impl<'a> Draft<'a> {
         let before = self.after.balance.available.or_zero();
         self.put(self.id, amount, cause)?;
         Ok(self.after.balance.available.or_zero().checked_sub(before)?)
+    }
+
+    /// Records the fact of this change, with what of it has moved by now.
+    fn record(&mut self, key: &GrantKey) {
+        let own = EntryId::Own(self.id);
+        let entry = self.entries.iter().find(|entry| entry.id == own);
+        self.fact = Some(Fact {
+            key: key.clone(),
+            amount: entry.map_or(Credits::ZERO, |entry| entry.amount),
+            entry: entry.map(|entry| entry.id),
+            asked: None,
+        });
+    }
+
+    /// Records what was asked under `key`, if there is one, with what of it has moved by now.
+    fn ask(&mut self, key: Option<&GrantKey>, asked: Option<String>) {
+        if let Some(key) = key {
+            self.record(key);
+            self.fact = self.fact.take().map(|fact| Fact { asked, ..fact });
+        }
     }
 
     fn put(&mut self, id: Ulid, amount: Credits, cause: Cause) -> Result<(), AmountTooLarge> {
@@ -220,7 +235,8 @@ impl<'a> Draft<'a> {
             return Err(Rejection::TooManyBuckets { limit });
         }
         let priority = source.priority();
-        let bucket = Bucket { id: self.id, source, granted, left, expires_at, priority };
+        let period = None;
+        let bucket = Bucket { id: self.id, source, granted, left, expires_at, priority, period };
         self.after.buckets.push(bucket);
         Ok(())
     }
@@ -241,6 +257,7 @@ impl<'a> Draft<'a> {
             condition: self.condition,
             fact: self.fact,
             taken: self.taken,
+            periods: self.periods,
         })
     }
 }

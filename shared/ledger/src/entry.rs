@@ -10,6 +10,8 @@ use crate::{
     hold::{Ending, HoldTerms},
 };
 
+pub use crate::grant_key::{GrantKey, InvalidGrantKey};
+
 /// One immutable movement. An account's balance is the sum of its entries' amounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -220,45 +222,5 @@ impl fmt::Display for Actor {
             Self::System(name) => ("system", name),
         };
         write!(formatter, "{role}:{name}")
-    }
-}
-
-/// The economic fact behind a grant, such as one paid invoice line. Never a delivery id: the same
-/// fact may be delivered many times and is granted once, for ever.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GrantKey(String);
-
-/// Not a grant key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a grant key is 1 to 512 visible ASCII characters without `#`")]
-pub struct InvalidGrantKey;
-
-impl GrantKey {
-    /// The key of the one sign-up grant an account opens with.
-    pub fn signup(account: &AccountId) -> Self {
-        Self(format!("signup:{account}"))
-    }
-
-    /// The key as stored.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for GrantKey {
-    type Err = InvalidGrantKey;
-
-    fn from_str(text: &str) -> Result<Self, InvalidGrantKey> {
-        let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        if text.is_empty() || text.len() > 512 || !text.bytes().all(legal) {
-            return Err(InvalidGrantKey);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for GrantKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }

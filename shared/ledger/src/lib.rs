@@ -24,9 +24,11 @@ pub mod decide;
 pub mod entry;
 pub mod entry_id;
 pub mod feature;
+pub mod grant_key;
 pub mod hold;
 pub mod invariant;
 pub mod mode;
+pub mod period;
 pub mod price;
 pub mod rejection;
 

@@ -2,14 +2,19 @@
 //!
 //! IAM cannot require a condition on a put, so the text of the code is searched instead. The rule
 //! is simple enough for that: every write to a table names the table as `names.state`, in its own
-//! statement; only the one file that appends may name another, and only on a condition.
+//! statement, or is of the directory, which is told `names.state` once and for all; only the one
+//! file that appends may name another, and only on a condition.
 
 use crate::workspace::SourceFile;
 
 /// The one file that puts into the Ledger table.
 const APPEND: &str = "shared/ledger-dynamodb/src/append.rs";
 
-const STATE_TABLE: &str = "names.state";
+/// Names of the other table: the store's, and that of the directory, which knows no other.
+const STATE_TABLE: [&str; 2] = ["names.state", "self.state_table"];
+
+/// Where the directory is told its table.
+const DIRECTORY: &str = "Directory::new(";
 
 /// Where a put begins, alone or in a transaction.
 const PUTS: [&str; 2] = ["Put::builder()", ".put_item()"];
@@ -47,7 +52,10 @@ pub(crate) fn problems(files: &[SourceFile]) -> Vec<String> {
 fn problem(path: &str, statement: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|word| statement.contains(word));
     let puts = has(&PUTS);
-    if (!puts && !has(&CHANGES)) || statement.contains(STATE_TABLE) {
+    if statement.contains(DIRECTORY) && !statement.contains("names.state") {
+        return Some("the directory is told its table as `names.state`");
+    }
+    if (!puts && !has(&CHANGES)) || has(&STATE_TABLE) {
         return None;
     }
     if path != APPEND {
@@ -91,6 +99,13 @@ mod tests {
                 check(path, &format!("{write}.table_name(&self.names.state);"), 0);
             }
         }
+    }
+
+    #[test]
+    fn the_directory_writes_where_it_is_told_and_is_told_the_state_table() {
+        check(OTHER, "self.client.put_item().table_name(&self.state_table).send();", 0);
+        check(OTHER, "let directory = Directory::new(client, names.state.clone());", 0);
+        check(OTHER, "let directory = Directory::new(client, names.ledger.clone());", 1);
     }
 
     #[test]

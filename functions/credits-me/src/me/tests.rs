@@ -23,7 +23,7 @@ fn settings(values: &[(&str, &str)]) -> Settings {
     let no_keys = |_url| async { Err::<_, BoxError>("no keys here".into()) };
     let verifier = Arc::new(TokenVerifier::new(token, no_keys).unwrap());
     let values: BTreeMap<_, _> = values.collect();
-    Settings::new(&values, None, verifier).unwrap()
+    Settings::new(&values, crate::Catalogue::default(), verifier).unwrap()
 }
 
 fn credits(amount: i64) -> Credits {
@@ -38,6 +38,7 @@ fn bucket(source: Source, granted: i64, left: i64, expires_at: Option<&str>) -> 
         left: credits(left),
         expires_at: expires_at.map(|at| at.parse().unwrap()),
         priority: source.priority(),
+        period: None,
     }
 }
 

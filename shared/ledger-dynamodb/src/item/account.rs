@@ -8,6 +8,7 @@ use ledger::{
     account::Account,
     balance::{Balance, FreezeReason},
     bucket::Bucket,
+    period::PlanPeriod,
 };
 use ulid::Ulid;
 
@@ -57,14 +58,19 @@ pub(crate) fn write_buckets(account: &Account) -> Item {
 }
 
 fn write_bucket(bucket: &Bucket) -> AttributeValue {
-    AttributeValue::M(Item::from([
+    let mut item = Item::from([
         ("id".to_owned(), text(bucket.id)),
         ("source".to_owned(), text(bucket.source)),
         ("granted".to_owned(), number(bucket.granted)),
         ("left".to_owned(), number(bucket.left)),
         ("expires_at".to_owned(), expiry(bucket.expires_at)),
         ("priority".to_owned(), number(bucket.priority)),
-    ]))
+    ]);
+    if let Some(period) = &bucket.period {
+        item.insert("subscription".to_owned(), text(&period.subscription));
+        item.insert("period_start".to_owned(), time(period.start));
+    }
+    AttributeValue::M(item)
 }
 
 /// The account two items tell of; `None` if they were written at different revisions, which
@@ -106,5 +112,15 @@ fn read_bucket(list: Reader<'_>, bucket: &AttributeValue) -> Result<Bucket, Unre
         left: reader.credits("left")?,
         expires_at: reader.expiry("expires_at")?,
         priority: reader.number("priority")?,
+        period: read_period(reader)?,
     })
+}
+
+/// The period a plan's bucket is for; both of its attributes are absent for other buckets.
+fn read_period(reader: Reader<'_>) -> Result<Option<PlanPeriod>, Unreadable> {
+    let Some(subscription) = reader.optional_text("subscription")? else {
+        return Ok(None);
+    };
+    let start = reader.time("period_start")?;
+    Ok(Some(PlanPeriod { subscription: subscription.to_owned(), start }))
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ledger::price::{ModelDraft, PriceBook, PriceBookDraft, Written};
+use ledger::price::{ModelDraft, ModelPrice, Price, PriceBook, PriceBookDraft, Written};
 
-use super::{Item, Reader};
+use super::{Item, Reader, number, text};
 use crate::{error::Unreadable, key};
 
 /// The members a book may have. Any other is most likely one of these misspelt, and the prices in
@@ -29,6 +29,44 @@ pub(crate) fn read(item: &Item) -> Result<PriceBook, Unreadable> {
         free: read_free(reader)?,
     };
     draft.accept().map_err(|error| reader.fault("version", format!("is refused: {error}")))
+}
+
+/// The members of the item of `book`, without its key. Every zero is declared: whoever made the
+/// book had to declare it, and the book remembers no more than the price.
+pub(crate) fn write(book: &PriceBook) -> Item {
+    let mut free = Vec::new();
+    let mut fixed = Item::new();
+    for (feature, price) in book.fixed() {
+        if price == Price::ZERO {
+            free.push(feature.to_string());
+        }
+        fixed.insert(feature.to_string(), number(price.per_unit()));
+    }
+    let mut tokens: BTreeMap<String, Item> = BTreeMap::new();
+    for (feature, model, price) in book.tokens() {
+        if [price.price.input(), price.price.output()].contains(&Price::ZERO) {
+            free.push(format!("{feature}/{model}"));
+        }
+        let models = tokens.entry(feature.to_string()).or_default();
+        models.insert(model.to_owned(), AttributeValue::M(write_model(price)));
+    }
+    let tokens = tokens.into_iter().map(|(feature, models)| (feature, AttributeValue::M(models)));
+    Item::from([
+        ("version".to_owned(), number(book.version())),
+        ("fixed".to_owned(), AttributeValue::M(fixed)),
+        ("tokens".to_owned(), AttributeValue::M(tokens.collect())),
+        ("free".to_owned(), AttributeValue::L(free.into_iter().map(text).collect())),
+    ])
+}
+
+fn write_model(model: ModelPrice) -> Item {
+    Item::from([
+        ("input".to_owned(), number(model.price.input().per_unit())),
+        ("output".to_owned(), number(model.price.output().per_unit())),
+        ("minimum".to_owned(), number(model.price.minimum().per_unit())),
+        ("output_max".to_owned(), number(model.output_max)),
+        ("limit_field".to_owned(), text(model.limit_field.as_str())),
+    ])
 }
 
 type Models = BTreeMap<String, ModelDraft>;

@@ -5,12 +5,27 @@ use ulid::Ulid;
 use crate::{
     Rejection,
     bucket::{self, Bucket, Source},
-    change::Fact,
     command::Reversal,
     credits::Credits,
     decide::Draft,
     entry::Cause,
 };
+
+/// What is given back of a call that cost `cost` and of which `taken` was given back before: what
+/// was asked, or all that is left. The write asks once more that it is no more than that.
+pub(super) fn refunded(
+    asked: Option<Credits>,
+    cost: Credits,
+    taken: Credits,
+) -> Result<Credits, Rejection> {
+    let left = cost.checked_sub(taken)?.or_zero();
+    match asked {
+        Some(amount) if !amount.is_positive() => Err(Rejection::AmountNotPositive),
+        Some(amount) if amount <= left => Ok(amount),
+        None if left.is_positive() => Ok(left),
+        _ => Err(Rejection::ReversalLimit { limit: cost }),
+    }
+}
 
 impl Draft<'_> {
     /// Room first, so that credits keep the expiry they were paid with; what finds none becomes
@@ -41,7 +56,7 @@ impl Draft<'_> {
             rest = rest.checked_sub(taken)?;
         }
         bucket::burn(&mut self.after.buckets, rest)?;
-        self.fact = Some(Fact { key: reversal.key.clone(), amount: reversal.amount.negated() });
+        self.record(&reversal.key);
         self.limit(reversal.payment.clone(), reversal.amount, reversal.granted)
     }
 
@@ -55,7 +70,7 @@ impl Draft<'_> {
         } else {
             self.add_bucket(Source::Pack, reversal.amount, spendable, None)?;
         }
-        self.fact = Some(Fact { key: reversal.key.clone(), amount: reversal.amount });
+        self.record(&reversal.key);
         self.limit(reversal.payment.clone(), reversal.amount.negated(), reversal.granted)
     }
 

@@ -7,7 +7,7 @@ use ledger::{
     account::Account,
     change::Change,
     command::{Action, Command},
-    decide::decide,
+    decide::decide_knowing,
     entry::{Actor, Cause, Entry},
     feature::Feature,
     hold::{Ending, Hold, HoldTerms, Judgement},
@@ -93,8 +93,14 @@ impl Bank {
         if self.table.find(EntryId::Own(command.id)).is_some() {
             return Ok(());
         }
+        match self.table.done_before(command) {
+            Some(Written::Refused(rejection)) => return Err(rejection),
+            Some(_) => return Ok(()),
+            None => {}
+        }
         let read = self.table.account.clone();
-        let change = decide(&read, command, self.now)?;
+        let known = self.table.known(&command.action);
+        let change = decide_knowing(&read, &known, command, self.now)?;
         match self.commit(command, &read, &change) {
             Written::Done | Written::Before => Ok(()),
             Written::Refused(rejection) => Err(rejection),

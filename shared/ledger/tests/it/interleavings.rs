@@ -16,6 +16,7 @@ use ledger::{
     Credits, Rejection,
     bucket::Source,
     command::{Action, Adjustment, Grant, Reversal},
+    entry::GrantKey,
     hold::{Ending, Hold},
 };
 
@@ -26,6 +27,7 @@ use crate::{
         search::every_interleaving,
     },
     table::Table,
+    words::plan_grant,
 };
 
 const MINUTES: fn(i64) -> SignedDuration = SignedDuration::from_mins;
@@ -201,8 +203,8 @@ fn an_expiry_forfeits_once_whoever_runs_it() {
 fn an_adjustment_says_the_amount_the_balance_moved() {
     let mut bank = pack_of(5);
     let held = placed(&mut bank, 3);
-    let to_20 = Action::Adjust { adjustment: Adjustment::To(credits(20)), reason: None };
-    let down = Action::Adjust { adjustment: Adjustment::By(credits(-2)), reason: None };
+    let to_20 = Action::Adjust { adjustment: Adjustment::To(credits(20)), reason: None, key: None };
+    let down = Action::Adjust { adjustment: Adjustment::By(credits(-2)), reason: None, key: None };
     let requests = vec![cold(&mut bank, to_20), cold(&mut bank, down), release(&held)];
     all_of(&mut bank, requests, 40, |table, answers| {
         assert_eq!(answers[0], Answer::Done);
@@ -218,7 +220,7 @@ fn concurrent_refunds_of_one_call_never_exceed_what_it_cost() {
     bank.end(&held, Ending::Settled { charged: credits(4) }).unwrap();
     let refund = |bank: &mut Bank, amount| {
         let (call, cost, amount) = (held.id, credits(4), credits(amount));
-        cold(bank, Action::Refund { hold: call, amount, cost, note: None })
+        cold(bank, Action::Refund { hold: call, amount: Some(amount), cost, note: None, key: None })
     };
     let requests = vec![refund(&mut bank, 3), refund(&mut bank, 3), refund(&mut bank, 1)];
     all_of(&mut bank, requests, 90, |table, answers| {
@@ -254,8 +256,77 @@ fn an_account_opened_by_several_calls_at_once_has_one_sign_up_grant() {
     let mut bank = Bank::unopened();
     let open = |bank: &mut Bank| cold(bank, Action::Open { signup: credits(10) });
     let requests = vec![open(&mut bank), open(&mut bank), open(&mut bank)];
-    all_of(&mut bank, requests, 90, |table, answers| {
+    all_of(&mut bank, requests, 60, |table, answers| {
         assert_eq!(available(table), 10);
         assert!(answers.contains(&Answer::Done));
+    });
+}
+
+fn period(bank: &mut Bank, plan: &str, amount: &str, start: &str) -> Request {
+    let rest = ["until", if start == "0d" { "33d" } else { "63d" }];
+    cold(bank, Action::GrantPlan(plan_grant(start, plan, amount, &rest)))
+}
+
+#[test]
+fn facts_of_one_period_raise_it_to_the_dearest_plan_whoever_comes_first() {
+    let mut bank = pack_of(5);
+    let basic = period(&mut bank, "basic", "10", "0d");
+    let again = period(&mut bank, "basic", "10", "0d");
+    let pro = period(&mut bank, "pro", "30", "0d");
+    let requests = vec![basic, again, pro, hold(&mut bank, 3)];
+    all_of(&mut bank, requests, 500, |table, answers| {
+        assert!(answers.iter().all(|answer| *answer == Answer::Done));
+        assert_eq!(available(table), 5 + 30 - 3);
+        assert_eq!(table.account.buckets.len(), 2);
+    });
+}
+
+#[test]
+fn a_renewal_and_a_late_fact_under_use_leave_packs_and_the_new_period_whole() {
+    let mut bank = pack_of(5);
+    let plan = period(&mut bank, "basic", "10", "0d");
+    if let Request::Cold(command) = plan {
+        bank.submit(&command).unwrap();
+    }
+    let held = placed(&mut bank, 4);
+    let renewal = period(&mut bank, "basic", "10", "30d");
+    let late = period(&mut bank, "pro", "30", "0d");
+    let requests = vec![renewal, late, settle(&held, 3)];
+    all_of(&mut bank, requests, 40, |table, answers| {
+        assert!(answers[..2].iter().all(|answer| *answer == Answer::Done));
+        assert_eq!(answers[2], Answer::Costs(credits(3)));
+        let view = table.account.view(DAY_ZERO.checked_add(MINUTES(2)).unwrap()).unwrap();
+        let left = |source| {
+            let of = view.buckets.iter().filter(|bucket| bucket.source == source);
+            Credits::sum(of.map(|bucket| bucket.left)).unwrap().get()
+        };
+        // What the call gives back finds the place of the period it was taken from.
+        assert_eq!((left(Source::Pack), left(Source::Plan)), (5, 10));
+        assert!((0..=1).contains(&left(Source::Restored)));
+        assert_eq!(available(table), 15 + left(Source::Restored));
+    });
+}
+
+#[test]
+fn an_adjustment_under_a_key_sent_twice_moves_once() {
+    let mut bank = pack_of(5);
+    let keyed = |bank: &mut Bank, adjustment| {
+        let key = GrantKey::adjustment(&bank.table.account.id, "k").ok();
+        cold(bank, Action::Adjust { adjustment, reason: None, key })
+    };
+    let by = Adjustment::By(credits(-2));
+    let requests = vec![
+        keyed(&mut bank, by),
+        keyed(&mut bank, by),
+        keyed(&mut bank, Adjustment::By(credits(7))),
+        hold(&mut bank, 1),
+    ];
+    all_of(&mut bank, requests, 400, |table, answers| {
+        let conflict = Answer::Refused(Rejection::GrantKeyConflict);
+        let other = answers[2] == Answer::Done;
+        assert_eq!(answers[0] == Answer::Done, !other);
+        assert_eq!(answers[0], answers[1]);
+        assert!(answers[..3].contains(&conflict));
+        assert_eq!(available(table), if other { 5 + 7 - 1 } else { 5 - 2 - 1 });
     });
 }

@@ -10,6 +10,8 @@ mod interleavings;
 #[cfg(test)]
 mod plain_model;
 #[cfg(test)]
+mod plan_periods;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod rules;

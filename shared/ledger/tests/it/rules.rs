@@ -11,5 +11,6 @@ mod holds;
 mod kinds;
 mod names;
 mod outcomes;
+mod plans;
 mod prices;
 mod reversals;

@@ -8,11 +8,12 @@ use ledger::{
     Credits, EntryId, HoldId, Rejection,
     account::Account,
     balance::Obstacle,
-    change::{Change, Condition},
-    command::Command,
+    change::{Change, Condition, Fact},
+    command::{Action, Command},
     entry::{Cause, Entry, GrantKey},
     hold::{Ending, Hold},
     invariant::{Audit, Violation},
+    period::{Known, NewestPeriod, Period, start_of},
 };
 
 /// The items of one account.
@@ -21,9 +22,12 @@ pub(crate) struct Table {
     pub(crate) account: Account,
     /// Every put that went through, in the order it did.
     pub(crate) journal: Vec<Entry>,
-    pub(crate) facts: BTreeMap<GrantKey, Credits>,
+    pub(crate) facts: BTreeMap<GrantKey, Fact>,
     pub(crate) taken: BTreeMap<String, Credits>,
     pub(crate) late: BTreeSet<HoldId>,
+    /// What each period of each subscription was granted.
+    pub(crate) periods: BTreeMap<(String, Timestamp), Period>,
+    pub(crate) newest: BTreeMap<String, NewestPeriod>,
 }
 
 /// What became of a conditional write.
@@ -51,6 +55,8 @@ impl Table {
             facts: BTreeMap::new(),
             taken: BTreeMap::new(),
             late: BTreeSet::new(),
+            periods: BTreeMap::new(),
+            newest: BTreeMap::new(),
         }
     }
 
@@ -107,15 +113,8 @@ impl Table {
         if self.find(EntryId::Own(command.id)).is_some() {
             return Written::Before;
         }
-        if let Some(fact) = &change.fact
-            && let Some(amount) = self.facts.get(&fact.key)
-        {
-            let same = *amount == fact.amount;
-            return if same {
-                Written::Before
-            } else {
-                Written::Refused(Rejection::GrantKeyConflict)
-            };
+        if let Some(found) = self.done_before(command) {
+            return found;
         }
         let available = self.account.balance.available;
         let holds = match change.condition {
@@ -136,11 +135,49 @@ impl Table {
             }
             self.taken.insert(taken.subject.clone(), after);
         }
-        self.facts.extend(change.fact.iter().map(|fact| (fact.key.clone(), fact.amount)));
+        self.facts.extend(change.fact.iter().map(|fact| (fact.key.clone(), fact.clone())));
+        if let Some(of) = &change.periods {
+            let period = (of.subscription.clone(), of.start);
+            self.periods.extend(of.period.map(|granted| (period, granted)));
+            self.newest.extend(of.newest.map(|newest| (of.subscription.clone(), newest)));
+        }
         self.account = change.after.clone();
         self.account.balance.available = available.checked_add(change.delta).unwrap();
         self.journal.extend(change.entries.iter().cloned());
         Written::Done
+    }
+
+    /// What is remembered beside the account that a decision on `action` depends on.
+    pub(crate) fn known(&self, action: &Action) -> Known {
+        match action {
+            Action::Refund { hold, .. } => {
+                let taken = self.taken.get(&hold.to_string()).copied().unwrap_or_default();
+                Known { taken, ..Known::default() }
+            }
+            Action::GrantPlan(plan) => {
+                let newest = self.newest.get(&plan.subscription).copied();
+                let start = start_of(plan.period_start, newest);
+                let period = self.periods.get(&(plan.subscription.clone(), start)).copied();
+                Known { newest, period, ..Known::default() }
+            }
+            _ => Known::default(),
+        }
+    }
+
+    /// What became of the fact behind `command`, if it is there.
+    pub(crate) fn done_before(&self, command: &Command) -> Option<Written> {
+        let found = self.facts.get(&command.action.key(&self.account.id)?)?;
+        let same = match &command.action {
+            Action::GrantPlan(_) => true,
+            Action::Adjust { .. } | Action::Refund { .. } => found.asked == command.action.asked(),
+            Action::Grant(grant) => found.amount == grant.amount,
+            Action::Clawback(reversal) => found.amount == reversal.amount.negated(),
+            Action::Reinstate(reversal) => found.amount == reversal.amount,
+            Action::Open { .. } => return Some(Written::Refused(Rejection::AccountExists)),
+            _ => unreachable!("{command:?} has no fact"),
+        };
+        let conflict = Written::Refused(Rejection::GrantKeyConflict);
+        Some(if same { Written::Before } else { conflict })
     }
 
     pub(crate) fn ending(&self, hold: HoldId) -> Option<Ending> {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::{
     Credits, Rejection,
     bucket::{self, Bucket, Source},
-    command::{Action, Adjustment, Command, Grant, Reversal},
+    command::{Action, Adjustment, Command, Grant, PlanGrant, Reversal, RollOver},
     entry::{Entry, GrantKey},
     hold::{Ending, Hold},
 };
@@ -108,6 +108,9 @@ impl Story {
             ["run", "expiry"] => Action::Expire,
             ["freeze", reason] => Action::Freeze(reason.parse().unwrap()),
             ["unfreeze", reason] => Action::Unfreeze(reason.parse().unwrap()),
+            [ref adjust @ .., "under", name] if matches!(adjust, ["adjust" | "refund", ..]) => {
+                self.under(name, adjust)
+            }
             ["adjust", "to", amount] => adjust(Adjustment::To(amount_of(amount))),
             ["adjust", "by", amount] => adjust(Adjustment::By(amount_of(amount))),
             ["adjust", "by", "at", "most", amount] => {
@@ -116,7 +119,11 @@ impl Story {
             ["refund", amount, "of", call] => {
                 let hold = self.calls[call].id;
                 let cost = self.bank.table.cost(hold).unwrap_or_default();
-                Action::Refund { hold, amount: amount_of(amount), cost, note: None }
+                let amount = (amount != "all").then(|| amount_of(amount));
+                Action::Refund { hold, amount, cost, note: None, key: None }
+            }
+            ["period", start, "of", plan, amount, ref rest @ ..] => {
+                Action::GrantPlan(plan_grant(start, plan, amount, rest))
             }
             ["claw", "back", amount, "of", payment] => {
                 Action::Clawback(self.reversal(amount, payment))
@@ -127,6 +134,15 @@ impl Story {
             [source, amount, ref rest @ ..] => self.grant(source, amount, rest),
             _ => unreachable!("`{words:?}` is not a step"),
         }
+    }
+
+    /// The same action with a key of that name, which makes it happen once.
+    fn under(&mut self, name: &str, words: &[&str]) -> Action {
+        let mut action = self.action(words);
+        if let Action::Adjust { key, .. } | Action::Refund { key, .. } = &mut action {
+            *key = GrantKey::adjustment(&self.bank.table.account.id, name).ok();
+        }
+        action
     }
 
     fn grant(&mut self, source: &str, amount: &str, rest: &[&str]) -> Action {
@@ -215,7 +231,24 @@ pub(crate) fn entries(entries: &[Entry]) -> String {
 }
 
 fn adjust(adjustment: Adjustment) -> Action {
-    Action::Adjust { adjustment, reason: None }
+    Action::Adjust { adjustment, reason: None, key: None }
+}
+
+/// `period {start} of {plan} {credits} [until {time}] [keeping {cap or all}] [on {subscription}]`.
+pub(crate) fn plan_grant(start: &str, plan: &str, amount: &str, rest: &[&str]) -> PlanGrant {
+    let (mut expires_at, mut roll_over, mut item) = (None, RollOver::None, "item");
+    for pair in rest.chunks(2) {
+        match *pair {
+            ["until", time] => expires_at = Some(moment(time)),
+            ["keeping", "all"] => roll_over = RollOver::All,
+            ["keeping", cap] => roll_over = RollOver::Capped(amount_of(cap)),
+            ["on", other] => item = other,
+            _ => unreachable!("`{pair:?}` does not end a period"),
+        }
+    }
+    let (subscription, period_start) = (format!("clerk:{item}"), moment(start));
+    let key = GrantKey::plan(&subscription, period_start, plan).unwrap();
+    PlanGrant { key, subscription, period_start, credits: amount_of(amount), expires_at, roll_over }
 }
 
 fn written(available: Credits, buckets: &[Bucket], unplaced: Credits) -> String {

@@ -6,8 +6,9 @@ use ledger::{
     Credits, Rejection,
     account::Account,
     command::{Action, Command},
-    decide::decide,
+    decide::{decide, decide_knowing},
     hold::{Ending, Hold, Judgement},
+    period::Known,
 };
 
 use crate::{
@@ -23,6 +24,7 @@ pub(crate) struct Program {
     expiry: Command,
     next: Next,
     read: Option<Account>,
+    known: Known,
     attempts: u8,
     pub(crate) answer: Option<Answer>,
 }
@@ -65,13 +67,26 @@ impl Program {
             Request::Cold(_) | Request::CheckThenDeduct(_) => Next::Read,
         };
         let expiry = bank.command(Action::Expire);
-        Self { request, expiry, next, read: None, attempts: 0, answer: None }
+        Self {
+            request,
+            expiry,
+            next,
+            read: None,
+            known: Known::default(),
+            attempts: 0,
+            answer: None,
+        }
     }
 
     pub(crate) fn step(&mut self, table: &mut Table, now: Timestamp) {
         match self.next {
             Next::Read => {
                 self.read = Some(table.account.clone());
+                if let Request::Cold(command) = &self.request {
+                    self.known = table.known(&command.action);
+                    // A fact that is done is found by the read, before anything is decided.
+                    self.answer = table.done_before(command).map(answered);
+                }
                 self.next = Next::Write;
             }
             Next::Write => self.write(table, now),
@@ -150,7 +165,7 @@ impl Program {
 
     fn commit(&mut self, table: &mut Table, command: &Command, now: Timestamp) {
         let read = self.read.take().unwrap();
-        let written = match decide(&read, command, now) {
+        let written = match decide_knowing(&read, &self.known, command, now) {
             Ok(change) if change.is_empty(&read) => Written::Done,
             Ok(change) => table.commit(command, read.balance.revision, &change),
             Err(rejection) => Written::Refused(rejection),

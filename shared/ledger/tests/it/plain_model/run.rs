@@ -198,11 +198,11 @@ impl Run {
                 let (key, amount) = (None, credits(amount));
                 Action::Grant(Grant { key, source, amount, expires_at, note: None })
             }
-            Cold::Adjust(adjustment) => Action::Adjust { adjustment, reason: None },
+            Cold::Adjust(adjustment) => Action::Adjust { adjustment, reason: None, key: None },
             Cold::Refund(index, amount) => {
                 let hold = self.holds[index].id;
                 let cost = self.bank.table.cost(hold)?;
-                Action::Refund { hold, amount: credits(amount), cost, note: None }
+                Action::Refund { hold, amount: Some(credits(amount)), cost, note: None, key: None }
             }
             Cold::Reverse(index, amount) => {
                 let payment = &self.model.payments[index];

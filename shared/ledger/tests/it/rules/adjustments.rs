@@ -72,6 +72,24 @@ fn an_adjustment_pays_a_debt_first() {
     );
 }
 
+#[test]
+fn an_adjustment_under_a_key_happens_once_and_is_what_it_was() {
+    check(
+        "
+        pack 10                              | adjust by 5 under k  | 15 = adjustment 5/5 + pack 10/10; entries: adjustment 5
+        pack 10, adjust by 5 under k         | adjust by 5 under k  | 15 = adjustment 5/5 + pack 10/10; entries: none
+        pack 10, adjust by 5 under k         | adjust by 5 under l  | 20 = adjustment 10/10 + pack 10/10
+        pack 10, adjust by 5 under k         | adjust by 6 under k  | refused: this grant key was used for another account or amount; 15 = adjustment 5/5 + pack 10/10
+        pack 10, adjust by 5 under k         | adjust to 15 under k | refused: this grant key was used for another account or amount; 15 = adjustment 5/5 + pack 10/10
+        pack 10, adjust by at most -50 under k | adjust by -10 under k | refused: this grant key was used for another account or amount; 0 = pack 0/10
+        pack 10, adjust to 4 under k, pack 6 | adjust to 4 under k  | 10 = pack 4/10 + pack 6/6; entries: none
+        pack 10, adjust to 10 under k, pack 6 | adjust to 10 under k | 16 = pack 10/10 + pack 6/6; entries: none
+        pack 10, adjust by at most -50 under k, pack 6 | adjust by at most -50 under k | 6 = pack 0/10 + pack 6/6; entries: none
+        pack 10                              | adjust by -11 under k | refused: credits short: 11 needed and 10 available; 10 = pack 10/10
+        ",
+    );
+}
+
 /// What the commit asks of the balance: nothing where the movement does not depend on it, so
 /// that running calls do not stand in the way; exactness where the movement was computed from it.
 #[test]
@@ -82,7 +100,7 @@ fn only_a_movement_computed_from_the_balance_waits_for_it() {
         let (key, source, note) = (None, ledger::bucket::Source::Manual, None);
         Action::Grant(Grant { key, source, amount: credits(amount), expires_at, note })
     };
-    let adjust = |adjustment| Action::Adjust { adjustment, reason: None };
+    let adjust = |adjustment| Action::Adjust { adjustment, reason: None, key: None };
     let first = bank.command(grant(10, 1));
     bank.submit(&first).unwrap();
     let ten = Condition::Exactly(credits(10));

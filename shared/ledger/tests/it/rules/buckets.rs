@@ -129,6 +129,7 @@ fn bucket(id: u128, left: i64, granted: i64, expires_at: Option<Timestamp>) -> B
         left: credits(left),
         expires_at,
         priority: 1,
+        period: None,
     }
 }
 

@@ -1,8 +1,14 @@
 //! Names of accounts, entries and holds, amounts, and the mode switch.
 
-use ledger::{AccountId, Credits, EntryId, HoldId, credits::AmountTooLarge, mode::Mode};
+use ledger::{
+    AccountId, Credits, EntryId, HoldId,
+    command::RollOver,
+    credits::AmountTooLarge,
+    entry::{GrantKey, InvalidGrantKey},
+    mode::Mode,
+};
 
-use crate::bank::credits;
+use crate::bank::{DAY_ZERO, credits};
 
 #[test]
 fn an_account_is_a_user_or_an_organization() {
@@ -110,5 +116,58 @@ fn credits_are_free_only_where_a_setting_says_so() {
     assert_eq!(Mode::default(), Mode::Enforce);
     for mode in [Mode::Enforce, Mode::Shadow, Mode::Off] {
         assert_eq!(Mode::parse(Some(mode.as_str())), mode);
+    }
+}
+
+#[test]
+fn a_fact_has_one_key_by_account_and_reference() {
+    let user = AccountId::parse("user_1").unwrap();
+    let rows = [
+        (GrantKey::signup(&user), "signup:user_1"),
+        (GrantKey::manual(&user, "pix:E1/7").unwrap(), "manual:user_1:pix:E1/7"),
+        (GrantKey::adjustment(&user, "k").unwrap(), "adjustment:user_1:k"),
+        (GrantKey::refund(&user, "k").unwrap(), "refund:user_1:k"),
+        (
+            GrantKey::plan("clerk:subi_1", DAY_ZERO, "cplan_1").unwrap(),
+            "clerk:subi_1:1767225600000:cplan_1",
+        ),
+    ];
+    for (key, spelled) in rows {
+        assert_eq!(key.as_str(), spelled);
+        assert_eq!(spelled.parse(), Ok(key));
+    }
+}
+
+#[test]
+fn a_reference_without_a_name_for_the_fact_is_no_key() {
+    let user = AccountId::parse("user_1").unwrap();
+    let longest = "r".repeat(512 - "manual:user_1:".len());
+    assert!(GrantKey::manual(&user, &longest).is_ok());
+    let too_long = format!("{longest}r");
+    for reference in ["", " ", "a b", "a#b", "café", "a\n", too_long.as_str()] {
+        assert_eq!(GrantKey::manual(&user, reference), Err(InvalidGrantKey), "`{reference}`");
+    }
+    for (item, plan) in [("", "plan"), ("clerk:subi_1", ""), ("clerk:subi 1", "plan")] {
+        assert_eq!(GrantKey::plan(item, DAY_ZERO, plan), Err(InvalidGrantKey));
+    }
+}
+
+#[test]
+fn a_roll_over_is_told_by_a_word_and_a_cap_where_it_has_one() {
+    for roll_over in
+        [RollOver::None, RollOver::Capped(credits(0)), RollOver::Capped(credits(7)), RollOver::All]
+    {
+        let told = (roll_over.as_str(), roll_over.cap());
+        assert_eq!(RollOver::from_parts(told.0, told.1), Ok(roll_over));
+    }
+    let one = Some(credits(1));
+    for (word, cap) in [
+        ("capped", None),
+        ("none", one),
+        ("all", one),
+        ("some", None),
+        ("capped", Some(credits(-1))),
+    ] {
+        assert!(RollOver::from_parts(word, cap).is_err(), "{word} {cap:?}");
     }
 }

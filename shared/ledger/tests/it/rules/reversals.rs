@@ -93,3 +93,20 @@ fn a_payment_that_came_back_is_given_again() {
         ",
     );
 }
+
+#[test]
+fn all_that_is_left_of_a_call_is_refunded_and_once_under_a_key() {
+    check(
+        "
+        pack 10, hold 8 as a, settle a at 6                              | refund all of a           | 10 = pack 10/10; entries: refund 6
+        pack 10, hold 8 as a, settle a at 6, refund 2 of a               | refund all of a           | 10 = pack 10/10; entries: refund 4
+        pack 10, hold 8 as a, settle a at 6, refund 6 of a               | refund all of a           | refused: the limit of 6 credits would be exceeded; 10 = pack 10/10
+        pack 10, hold 8 as a, release a                                  | refund all of a           | refused: the limit of 0 credits would be exceeded; 10 = pack 10/10
+        pack 10, hold 8 as a, settle a at 6, refund 2 of a under k       | refund 2 of a under k     | 6 = pack 6/10; entries: none
+        pack 10, hold 8 as a, settle a at 6, refund 2 of a under k       | refund 3 of a under k     | refused: this grant key was used for another account or amount; 6 = pack 6/10
+        pack 10, hold 8 as a, settle a at 6, refund all of a under k     | refund all of a under k   | 10 = pack 10/10; entries: none
+        pack 10, hold 8 as a, settle a at 6, refund all of a under k     | refund 6 of a under k     | refused: this grant key was used for another account or amount; 10 = pack 10/10
+        pack 10, hold 4 as a, settle a at 4, hold 4 as b, settle b at 4, refund 4 of a under k | refund 4 of b under k | refused: this grant key was used for another account or amount; 6 = pack 6/10
+        ",
+    );
+}
