@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ledger::AccountId;
 
 use crate::error::ApiError;
-use crate::token::TokenVerifier;
+use crate::token::{Claims, TokenVerifier};
 use crate::token_refusal::Refusal;
 
 /// The caller of a request, as a verified session token names them.
@@ -34,14 +34,27 @@ pub async fn authenticate(
     now: Timestamp,
 ) -> Result<Caller, ApiError> {
     let caller = authenticate_to_read(headers, verifier, now).await?;
-    if caller.impersonated {
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "impersonation_forbidden",
-            "a session that acts in a user's name can look, and can neither spend nor change",
-        ));
-    }
-    Ok(caller)
+    if caller.impersonated { Err(impersonation_forbidden()) } else { Ok(caller) }
+}
+
+/// What the token of a request says, for a route that decides by more than who the user is.
+///
+/// Refuses as [`authenticate`] does.
+pub async fn authenticated_claims(
+    headers: &HeaderMap,
+    verifier: &TokenVerifier,
+    now: Timestamp,
+) -> Result<Claims, ApiError> {
+    let claims = verifier.verify(bearer(headers)?, now).await?;
+    if claims.impersonated { Err(impersonation_forbidden()) } else { Ok(claims) }
+}
+
+fn impersonation_forbidden() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "impersonation_forbidden",
+        "a session that acts in a user's name can look, and can neither spend nor change",
+    )
 }
 
 /// The caller of a route that only shows the caller's own data, where impersonation is harmless.

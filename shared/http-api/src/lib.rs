@@ -12,6 +12,7 @@ mod jwks;
 #[cfg(test)]
 mod mint;
 mod openai;
+mod path;
 mod query;
 mod rejection;
 mod service_key;
@@ -20,11 +21,12 @@ mod token_refusal;
 mod token_settings;
 mod unreadable;
 
-pub use auth::{Caller, authenticate, authenticate_to_read};
+pub use auth::{Caller, authenticate, authenticate_to_read, authenticated_claims};
 pub use error::{ApiError, method_not_allowed, not_found};
 pub use json::{Json, RawBody, from_json};
 pub use openai::openai_errors;
+pub use path::Path;
 pub use query::Query;
 pub use service_key::{InvalidServiceKeys, KEY_PREFIX, Scope, Service, ServiceKeys};
-pub use token::{Claims, TokenVerifier};
+pub use token::{Claims, Organization, TokenVerifier};
 pub use token_settings::{InvalidTokenSettings, TokenSettings};

@@ -13,7 +13,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use ledger::AccountId;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::jwks::Jwks;
@@ -35,6 +35,30 @@ pub struct Claims {
     pub session: Option<String>,
     /// The token has an actor (`act`): somebody else acts in the user's name.
     pub impersonated: bool,
+    /// The organization the session is active in, where there is one.
+    pub organization: Option<Organization>,
+    /// Everything the token says, for what only an operator's settings know to look for.
+    all: Map<String, Value>,
+}
+
+/// The organization a session is active in, and what the user is in it.
+///
+/// Anybody can found an organization and be its admin: a role says nothing without the `id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// The organization, like `org_…`.
+    pub id: String,
+    /// The role without `org:`, which only older tokens write: `admin`, `member`.
+    pub role: String,
+}
+
+impl Claims {
+    /// What the token says at a dotted path, like `metadata.role`.
+    pub fn at(&self, path: &str) -> Option<&Value> {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
+        let mut names = rest.into_iter().flat_map(|rest| rest.split('.'));
+        names.try_fold(self.all.get(first)?, |value, name| value.get(name))
+    }
 }
 
 /// Judges session tokens; made once and shared, because it keeps the fetched keys.
@@ -162,8 +186,8 @@ fn signed_with(token: &str, key: &DecodingKey) -> Result<SignedClaims, Refusal> 
     signature_only.validate_exp = false;
     signature_only.validate_nbf = false;
     signature_only.validate_aud = false;
-    match decode::<SignedClaims>(token, key, &signature_only) {
-        Ok(token) => Ok(token.claims),
+    match decode::<Map<String, Value>>(token, key, &signature_only) {
+        Ok(token) => SignedClaims::read(token.claims),
         Err(error) => Err(match error.kind() {
             ErrorKind::InvalidSignature => Refusal::Signature,
             _ => Refusal::Malformed,
@@ -171,9 +195,14 @@ fn signed_with(token: &str, key: &DecodingKey) -> Result<SignedClaims, Refusal> 
     }
 }
 
-/// The claims that are judged. Session tokens have more, which are none of our business.
-#[derive(Deserialize)]
+/// The claims that are judged, and beside them everything the token says.
 struct SignedClaims {
+    judged: JudgedClaims,
+    all: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct JudgedClaims {
     iss: Option<String>,
     azp: Option<String>,
     sub: Option<String>,
@@ -182,32 +211,51 @@ struct SignedClaims {
     iat: Option<i64>,
     sid: Option<String>,
     sts: Option<String>,
-    act: Option<IgnoredAny>,
 }
 
 impl SignedClaims {
+    fn read(all: Map<String, Value>) -> Result<Self, Refusal> {
+        let judged = JudgedClaims::deserialize(&all).map_err(|_| Refusal::Malformed)?;
+        Ok(Self { judged, all })
+    }
+
     fn judge(self, settings: &TokenSettings, now: Timestamp) -> Result<Claims, Refusal> {
-        if self.iss.as_ref() != Some(&settings.issuer) {
+        let Self { judged, all } = self;
+        if judged.iss.as_ref() != Some(&settings.issuer) {
             return Err(Refusal::Issuer);
         }
-        if !self.azp.is_some_and(|azp| settings.authorized_parties.contains(&azp)) {
+        if !judged.azp.is_some_and(|azp| settings.authorized_parties.contains(&azp)) {
             return Err(Refusal::Party);
         }
-        if now.duration_since(moment(self.exp)?) >= SKEW {
+        if now.duration_since(moment(judged.exp)?) >= SKEW {
             return Err(Refusal::Expired);
         }
-        for beginning in [self.nbf, self.iat].into_iter().flatten() {
+        for beginning in [judged.nbf, judged.iat].into_iter().flatten() {
             if moment(beginning)?.duration_since(now) > SKEW {
                 return Err(Refusal::NotYet);
             }
         }
-        if self.sts.is_some_and(|status| status == "pending") {
+        if judged.sts.is_some_and(|status| status == "pending") {
             return Err(Refusal::Pending);
         }
-        let sub = self.sub.and_then(|sub| AccountId::parse(&sub).ok());
+        let sub = judged.sub.and_then(|sub| AccountId::parse(&sub).ok());
         let sub = sub.filter(AccountId::is_user).ok_or(Refusal::Subject)?;
-        Ok(Claims { sub, session: self.sid, impersonated: self.act.is_some() })
+        // An actor that is null is none.
+        let impersonated = all.get("act").is_some_and(|actor| !actor.is_null());
+        let organization = organization(&all);
+        Ok(Claims { sub, session: judged.sid, impersonated, organization, all })
     }
+}
+
+/// The active organization: `o` in tokens of version 2, flat claims in those of version 1.
+fn organization(all: &Map<String, Value>) -> Option<Organization> {
+    let (id, role) = match all.get("o") {
+        Some(organization) => (organization.get("id")?, organization.get("rol")?),
+        None => (all.get("org_id")?, all.get("org_role")?),
+    };
+    let role = role.as_str()?;
+    let role = role.strip_prefix("org:").unwrap_or(role);
+    Some(Organization { id: id.as_str()?.to_owned(), role: role.to_owned() })
 }
 
 fn moment(unix_seconds: i64) -> Result<Timestamp, Refusal> {

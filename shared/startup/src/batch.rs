@@ -1,6 +1,7 @@
 //! Functions that work off a queue, with partial batches: a message that failed comes back by
 //! itself, and the others of its batch do not.
 
+mod back_off;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +14,12 @@ use tracing::Instrument;
 
 use crate::{
     BoxError,
+    batch::back_off::Failed,
     runtime::{self, Error},
     telemetry::{error_chain, invocation_span},
 };
+
+pub use self::back_off::BackOff;
 
 /// Messages of one batch in work at the same time. The work is waiting for the table, so a few
 /// at once shorten a batch; more would only queue up behind the same few connections.
@@ -46,38 +50,46 @@ impl std::fmt::Debug for SqsMessage {
 /// Runs `handler` for every message of every batch.
 ///
 /// `Ok` removes the message from the queue. An error is logged once, with its causes, and leaves
-/// the message there: it comes back after its visibility time-out, until the queue's redrive
-/// policy moves it to the dead letters. Messages of one batch run side by side.
-pub async fn run_batch<F, Fut, Failure>(handler: F) -> Result<(), Error>
+/// the message there: it comes back after its visibility time-out, or as soon as `back_off` says
+/// for messages of its queue, until the queue's redrive policy moves it to the dead letters.
+/// Messages of one batch run side by side.
+pub async fn run_batch<F, Fut, Failure>(back_off: BackOff, handler: F) -> Result<(), Error>
 where
     F: Fn(SqsMessage) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), Failure>> + Send + 'static,
     Failure: Into<BoxError> + Send,
 {
-    let handler = Arc::new(handler);
+    let parts = Arc::new((back_off, handler));
     let service = service_fn(move |event: LambdaEvent<SqsEvent>| {
-        let handler = Arc::clone(&handler);
+        let parts = Arc::clone(&parts);
         let span = invocation_span(&event.context.request_id);
-        let running = async move { Ok::<_, Error>(work_off(event.payload, &*handler).await) };
+        let running = async move {
+            let (back_off, handler) = &*parts;
+            Ok::<_, Error>(work_off(event.payload, back_off, handler).await)
+        };
         running.instrument(span)
     });
     runtime::run(service).await
 }
 
-async fn work_off<F, Fut, Failure>(event: SqsEvent, handler: F) -> BatchAnswer
+async fn work_off<F, Fut, Failure>(event: SqsEvent, back_off: &BackOff, handler: F) -> BatchAnswer
 where
     F: Fn(SqsMessage) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
     Failure: Into<BoxError>,
 {
     let running = event.records.into_iter().map(|record| {
+        let queue_arn = record.event_source_arn.clone();
         let message = SqsMessage::from(record);
         let id = message.id.clone();
+        let (handle, receives) = (message.receipt_handle.clone(), message.receive_count);
         let handling = handler(message);
         async move {
             let failure = handling.await.err()?;
             let error = error_chain(failure.into().as_ref());
             tracing::error!(message_id = id, error, "a message failed and stays in its queue");
+            let failed = Failed { queue_arn: &queue_arn, handle: &handle, receives };
+            back_off.apply(&failed).await;
             Some(ItemFailure { item_identifier: id })
         }
     });
@@ -100,6 +112,9 @@ struct SqsRecord {
     body: String,
     #[serde(default)]
     attributes: SqsAttributes,
+    /// Of the queue it came from.
+    #[serde(default, rename = "eventSourceARN")]
+    event_source_arn: String,
 }
 
 #[derive(Default, Deserialize)]

@@ -25,7 +25,7 @@ mod telemetry;
 #[cfg(test)]
 mod test_server;
 
-pub use batch::{SqsMessage, run_batch};
+pub use batch::{BackOff, SqsMessage, run_batch};
 pub use begin::{Startup, begin};
 pub use cached::Cached;
 pub use clock::Clock;

@@ -49,8 +49,10 @@ fn document(rejection: Rejection) -> Value {
 fn every_refusal_of_the_ledger_is_documented_with_its_status() {
     for rejection in every_rejection() {
         let error = ApiError::from(rejection);
-        let row = format!("| `{}` | {} |", error.code(), error.status().as_u16());
-        assert!(ERRORS.contains(&row), "docs/errors.md has no row {row}");
+        let row = format!("| `{}` | {}", error.code(), error.status().as_u16());
+        // The status alone, or with where it is another one.
+        let found = [" |", ";"].iter().any(|end| ERRORS.contains(&format!("{row}{end}")));
+        assert!(found, "docs/errors.md has no row {row}");
     }
 }
 

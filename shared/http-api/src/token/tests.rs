@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::mint::{ISSUED, Mint, OURS, THEIRS, at, claims, claims_with, key_set, settings};
 
+mod claims;
 mod vectors;
 
 /// A verifier with `OURS` from the settings, which must not fetch.
