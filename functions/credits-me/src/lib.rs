@@ -19,17 +19,20 @@ mod words;
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
+use directory::{Directory, DirectoryError};
 use http_api::{ApiError, method_not_allowed, not_found};
 use ledger_dynamodb::{LedgerStore, StoreError, TableNames};
 use startup::{BoxError, Cached, Clock, Startup};
 
-pub use settings::{InvalidSetting, Settings};
+pub use settings::{Catalogue, InvalidSetting, PlanCredits, Settings};
 
 /// The tables, the settings and the clock.
 #[derive(Clone, Debug)]
 pub struct CreditsMe {
     /// The books.
     pub store: LedgerStore,
+    /// The plans.
+    pub directory: Directory,
     /// What an operator has set, at most a minute old.
     pub settings: Cached<Settings>,
     /// Says the time of each request.
@@ -44,13 +47,15 @@ impl CreditsMe {
     /// variable or a required setting is missing.
     pub async fn start(startup: &Startup) -> Result<Self, BoxError> {
         let names = TableNames::from_variables(|name| startup.required(name))?;
-        let store = LedgerStore::new(startup.dynamodb(), names);
-        let settings = settings::keep_current(startup, store.clone()).await?;
+        let client = startup.dynamodb();
+        let directory = Directory::new(client.clone(), names.state.clone());
+        let store = LedgerStore::new(client, names);
+        let settings = settings::keep_current(startup, store.clone(), directory.clone()).await?;
         // While start-up has a whole processor; the first request fetches them where this fails.
         let current = settings.current().await;
         let warming_up = current.verifier.warm_up(startup.clock.now());
         let _ = tokio::time::timeout(WARM_UP_LIMIT, warming_up).await;
-        Ok(Self { store, settings, clock: startup.clock.clone() })
+        Ok(Self { store, directory, settings, clock: startup.clock.clone() })
     }
 }
 
@@ -63,6 +68,14 @@ pub fn router(function: CreditsMe) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(Arc::new(function))
+}
+
+/// The answer where the plans could not be read.
+fn plans_unreadable(error: &DirectoryError) -> ApiError {
+    match error {
+        DirectoryError::Unavailable(_) => ApiError::ledger_unavailable(error),
+        DirectoryError::Corrupt { .. } => ApiError::internal(error),
+    }
 }
 
 /// The answer where the table gave none.

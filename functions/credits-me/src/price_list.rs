@@ -1,4 +1,4 @@
-//! `GET /api/credits/settings`: what each feature costs.
+//! `GET /api/credits/settings`: what each feature costs, and what each plan brings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,7 +15,10 @@ use ledger::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{CreditsMe, Settings, signed_in::SignedIn, unreadable};
+use crate::{
+    CreditsMe, PlanCredits, Settings, plans_unreadable, settings::plan_credits,
+    signed_in::SignedIn, unreadable,
+};
 
 /// Prices change rarely, and a call is charged by the book in force whatever its caller was shown.
 const CACHED: &str = "private, max-age=60";
@@ -31,7 +34,7 @@ pub(crate) struct NoParameters {}
 struct PriceList<'a> {
     feature_costs: BTreeMap<&'a str, Credits>,
     token_costs: BTreeMap<&'a str, BTreeMap<&'a str, TokenCosts>>,
-    plan_credits: BTreeMap<&'a str, Credits>,
+    plan_credits: &'a PlanCredits,
     credits_enabled: bool,
     mode: &'static str,
     price_version: u32,
@@ -73,16 +76,22 @@ pub(crate) async fn show(
         Some(prices) => prices,
         None => function.store.price_book().await.map_err(unreadable)?.unwrap_or_default(),
     };
-    Ok((cached, Json(PriceList::of(&prices, &settings))).into_response())
+    let plans = match settings.plan_credits.clone() {
+        Some(plans) => plans,
+        None => {
+            plan_credits(&function.directory).await.map_err(|error| plans_unreadable(&error))?
+        }
+    };
+    Ok((cached, Json(PriceList::of(&prices, &plans, &settings))).into_response())
 }
 
 impl<'a> PriceList<'a> {
-    fn of(prices: &'a PriceBook, settings: &Settings) -> Self {
+    fn of(prices: &'a PriceBook, plan_credits: &'a PlanCredits, settings: &Settings) -> Self {
         let costs = prices.fixed().map(|(feature, price)| (feature.as_str(), price.per_unit()));
         Self {
             feature_costs: costs.collect(),
             token_costs: token_costs(prices),
-            plan_credits: BTreeMap::new(),
+            plan_credits,
             credits_enabled: true,
             mode: settings.mode.as_str(),
             price_version: prices.version(),

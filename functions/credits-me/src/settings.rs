@@ -1,4 +1,5 @@
-//! What an operator has set, as far as this function needs it, with the prices in force.
+//! What an operator has set, as far as this function needs it, with the prices in force and what
+//! the plans bring.
 
 use std::{
     collections::BTreeMap,
@@ -6,10 +7,12 @@ use std::{
     time::Duration,
 };
 
+use directory::{Directory, DirectoryError};
 use http_api::{InvalidTokenSettings, TokenSettings, TokenVerifier};
 use ledger::{Credits, mode::Mode, price::PriceBook};
 use ledger_dynamodb::LedgerStore;
 use startup::{BoxError, Cached, HttpClient, Parameters, Startup, error_chain};
+use tokio::time::{Instant, timeout_at};
 
 /// The parameters read, by the last part of their names.
 const NAMES: [&str; 7] = [
@@ -34,8 +37,9 @@ const KEYS_BYTES_MAX: usize = 64 * 1024;
 /// How long a request waits for the identity provider's keys before it is answered with 503.
 const KEYS_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long the settings wait for the prices, less than a renewal may take in all.
-const PRICES_LIMIT: Duration = Duration::from_millis(1_500);
+/// How long the settings wait for the prices and the plans together, less than a renewal may take
+/// in all.
+const CATALOGUE_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// The settings of one moment.
 #[derive(Clone, Debug)]
@@ -48,8 +52,23 @@ pub struct Settings {
     pub low_balance: Credits,
     /// The prices in force; `None` if they could not be read when the settings were.
     pub prices: Option<PriceBook>,
+    /// What a period of each active plan brings, by the plan's id; `None` if they could not be read
+    /// when the settings were.
+    pub plan_credits: Option<PlanCredits>,
     /// Judges the callers' tokens.
     pub verifier: Arc<TokenVerifier>,
+}
+
+/// Credits per period by the id of a plan.
+pub type PlanCredits = BTreeMap<String, Credits>;
+
+/// What the tables say of prices, each part on its own.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// As in [`Settings`].
+    pub prices: Option<PriceBook>,
+    /// As in [`Settings`].
+    pub plan_credits: Option<PlanCredits>,
 }
 
 /// A setting that cannot be used; names it.
@@ -61,7 +80,7 @@ impl Settings {
     /// From the values set, by name. What is not set has its default.
     pub fn new(
         values: &BTreeMap<String, String>,
-        prices: Option<PriceBook>,
+        Catalogue { prices, plan_credits }: Catalogue,
         verifier: Arc<TokenVerifier>,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self {
@@ -69,6 +88,7 @@ impl Settings {
             signup: credits(values, "SIGNUP_CREDITS", Credits::ZERO)?,
             low_balance: credits(values, "LOW_BALANCE", LOW_BALANCE)?,
             prices,
+            plan_credits,
             verifier,
         })
     }
@@ -93,12 +113,14 @@ fn credits(
 pub(crate) async fn keep_current(
     startup: &Startup,
     store: LedgerStore,
+    directory: Directory,
 ) -> Result<Cached<Settings>, BoxError> {
     let path = startup.required("SETTINGS_PATH")?;
     let source = Arc::new(Source {
         parameters: startup.parameters(),
         names: NAMES.map(|name| format!("{}/{name}", path.trim_end_matches('/'))),
         store,
+        directory,
         http: startup.http.clone(),
         last: Mutex::default(),
         last_book: Mutex::default(),
@@ -115,6 +137,7 @@ struct Source {
     parameters: Parameters,
     names: [String; NAMES.len()],
     store: LedgerStore,
+    directory: Directory,
     http: HttpClient,
     /// The settings made last.
     last: Mutex<Option<Settings>>,
@@ -125,16 +148,17 @@ struct Source {
 impl Source {
     async fn read(&self) -> Result<Settings, BoxError> {
         let names = self.names.each_ref().map(String::as_str);
-        let (values, prices) = tokio::join!(self.parameters.read(&names), self.prices());
+        let (values, catalogue) = tokio::join!(self.parameters.read(&names), self.catalogue());
         let values = values?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let verifier = last.as_ref().map(|last| &last.verifier);
-        let settings = match (self.settings(&values, prices.clone(), verifier), last.as_ref()) {
+        let settings = match (self.settings(&values, catalogue.clone(), verifier), last.as_ref()) {
             // A slip in one setting must not take the off switch away.
             (Err(error), Some(last)) => {
                 let error = error_chain(error.as_ref());
                 tracing::error!(error, "the settings cannot be used; all but the mode stay");
-                Settings { mode: mode(&values), prices, ..last.clone() }
+                let Catalogue { prices, plan_credits } = catalogue;
+                Settings { mode: mode(&values), prices, plan_credits, ..last.clone() }
             }
             (read, _) => read?,
         };
@@ -145,18 +169,31 @@ impl Source {
     fn settings(
         &self,
         values: &BTreeMap<String, String>,
-        prices: Option<PriceBook>,
+        catalogue: Catalogue,
         verifier: Option<&Arc<TokenVerifier>>,
     ) -> Result<Settings, BoxError> {
         let token = TokenSettings::from_lookup(|name| values.get(name).cloned())?;
-        Ok(Settings::new(values, prices, self.verifier(token, verifier)?)?)
+        Ok(Settings::new(values, catalogue, self.verifier(token, verifier)?)?)
     }
 
-    /// The prices are needed by one route only, and not while credits are off: a table out of
-    /// reach must neither stop a start nor keep a change of mode from being seen. A book that is
-    /// there no more stays in force, as it does for calls.
-    async fn prices(&self) -> Option<PriceBook> {
-        let read = tokio::time::timeout(PRICES_LIMIT, self.store.price_book()).await;
+    /// Prices and plans are needed by one route only, and not while credits are off: a table out
+    /// of reach must neither stop a start nor keep a change of mode from being seen. They are read
+    /// one after the other: at once they would need a connection each.
+    async fn catalogue(&self) -> Catalogue {
+        let deadline = Instant::now() + CATALOGUE_LIMIT;
+        let prices = self.prices(deadline).await;
+        let plans = timeout_at(deadline, plan_credits(&self.directory)).await;
+        let plans = plans.map_err(BoxError::from).and_then(|plans| plans.map_err(BoxError::from));
+        let plan_credits = plans.inspect_err(|error| {
+            let error = error_chain(error.as_ref());
+            tracing::warn!(error, "the plans could not be read");
+        });
+        Catalogue { prices, plan_credits: plan_credits.ok() }
+    }
+
+    /// A book that is there no more stays in force, as it does for calls.
+    async fn prices(&self, deadline: Instant) -> Option<PriceBook> {
+        let read = timeout_at(deadline, self.store.price_book()).await;
         let read = read.map_err(BoxError::from).and_then(|book| book.map_err(BoxError::from));
         let book = read.inspect_err(|error| {
             let error = error_chain(error.as_ref());
@@ -188,6 +225,13 @@ impl Source {
         };
         TokenVerifier::new(token, fetch).map(Arc::new)
     }
+}
+
+/// What a period of each active plan brings, as the table has it now. Plans that only some can see
+/// are among them: whoever is on one wants to know.
+pub(crate) async fn plan_credits(directory: &Directory) -> Result<PlanCredits, DirectoryError> {
+    let active = directory.plans().await?.into_iter().filter(|plan| plan.active);
+    Ok(active.map(|plan| (plan.id, plan.credits)).collect())
 }
 
 #[cfg(test)]

@@ -1,31 +1,41 @@
-//! Finishes what others could not: the settles of calls whose outcome the table did not take.
+//! Finishes what others could not, from two queues.
 //!
-//! A message says how a hold is to end. It is delivered at least once, so it is
-//! finished at most once by the ledger's own rule: one outcome per hold, one late charge per hold
-//! that expired. A message that cannot be finished fails and comes back after the queue's
-//! visibility time-out; after the queue's last receive it waits among the dead letters for a
-//! person. None is ever dropped.
+//! | a message | asks for |
+//! |---|---|
+//! | without `kind` | the settle of a call whose outcome the table did not take |
+//! | of kind `project` | balances to be shown in Clerk |
+//! | of kind `sync` | one step of a run of the bulk sync |
+//!
+//! A message is delivered at least once, and each of the three can be done any number of times to
+//! the effect of once. One that cannot be finished fails and comes back, those of the retry queue
+//! sooner than the queue itself would have it; after the queue's last receive it waits among the
+//! dead letters for a person. None is ever dropped, and neither is one of a kind that is not known.
 
+mod kind;
+mod later;
 mod message;
+mod settle;
 
-use jiff::{SignedDuration, Timestamp};
-use ledger::{Credits, HoldId, Rejection, hold::Ending};
-use ledger_dynamodb::{End, LedgerStore, StoreError, TableNames};
-use startup::{Clock, SqsMessage, Startup, StartupError, metric};
+use ledger::{Credits, HoldId};
+use ledger_dynamodb::{LedgerStore, StoreError, TableNames};
+use projection::{Project, ProjectionError};
+use startup::{BackOff, BoxError, Clock, SqsMessage, Startup, StartupError, metric};
+use std::sync::Arc;
+use sync::{Message, SyncError};
 
+use crate::kind::Kind;
+pub use crate::later::Later;
 pub use crate::message::Malformed;
-use crate::message::Settle;
 
-/// How far the clocks of two functions may differ.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
-
-/// The tables and the clock.
+/// The tables, the clock, and what only some messages need.
 #[derive(Clone, Debug)]
 pub struct Deps {
     /// The books.
     pub store: LedgerStore,
     /// Says the time of each message's handling.
     pub clock: Clock,
+    /// Settings and Clerk, for what is no settle.
+    pub later: Later,
 }
 
 /// Why a message was not finished. It stays in its queue.
@@ -34,13 +44,16 @@ pub enum WorkError {
     /// Never to succeed: nobody of ours writes such a message.
     #[error("the message is no settle of version 1")]
     Malformed(#[from] Malformed),
+    /// Not to succeed before a version that knows it is deployed.
+    #[error("the message is of a kind that is not known")]
+    UnknownKind,
     /// Decided later than now: done now, it would run expiries that are not due.
     #[error("hold `{hold}` was settled at {at}, which is in the future")]
     InTheFuture {
         /// The hold to end.
         hold: HoldId,
         /// When, by the message.
-        at: Timestamp,
+        at: jiff::Timestamp,
     },
     /// Never to succeed: a delivered call without a hold was never paid for.
     #[error("there is no hold `{hold}` to settle")]
@@ -67,76 +80,77 @@ pub enum WorkError {
         #[source]
         source: StoreError,
     },
+    /// Settings or the secret cannot be read.
+    #[error("what is needed to finish the message cannot be read")]
+    NotReady(#[source] BoxError),
+    /// Never to succeed: nobody of ours writes such a message.
+    #[error("the message asks for no projection")]
+    MalformedProject(#[source] projection::Malformed),
+    /// Balances are not shown.
+    #[error("balances were not shown in clerk")]
+    NotShown(#[from] ProjectionError),
+    /// Never to succeed: nobody of ours writes such a message.
+    #[error("the message asks for no step of a run")]
+    MalformedStep(#[source] sync::Malformed),
+    /// A step of a run is not done.
+    #[error("a step of a run was not done")]
+    NotSynced(#[from] SyncError),
 }
 
 impl Deps {
     /// The function as the environment describes it. Fails if a variable is missing.
-    pub async fn start(startup: &Startup) -> Result<Self, StartupError> {
+    ///
+    /// Settings and the secret are read as well, but where they cannot be, the start goes on: a
+    /// settle needs neither, and must not wait for them.
+    pub async fn start(startup: Arc<Startup>) -> Result<Self, StartupError> {
         let names = TableNames::from_variables(|name| startup.required(name))?;
         let store = LedgerStore::new(startup.dynamodb(), names);
-        store.warm_up().await;
-        Ok(Self { store, clock: startup.clock.clone() })
+        let clock = startup.clock.clone();
+        let later = Later::new(startup);
+        tokio::join!(store.warm_up(), later.warm_up());
+        Ok(Self { store, clock, later })
+    }
+
+    /// When messages that failed come back: those of the retry queue as [`BackOff::of`] says.
+    pub fn back_off(startup: &Startup) -> Result<BackOff, StartupError> {
+        Ok(BackOff::of(startup.sqs(), startup.required("RETRY_QUEUE_URL")?))
     }
 }
 
 /// Finishes one message. `Ok` means that nothing is left to be done for it.
 pub async fn handle(message: SqsMessage, deps: &Deps) -> Result<(), WorkError> {
     let now = deps.clock.now();
-    let finished = finish(&message, deps, now).await;
-    match &finished {
-        Ok(how) => metric::count(now, "SettlesFinished", &[("How", how)], 1),
-        Err(_) => metric::count(now, "SettleRetriesFailed", &[], 1),
+    match Kind::of(&message.body) {
+        Kind::Settle => {
+            let finished = settle::finish(&message, &deps.store, now).await;
+            match &finished {
+                Ok(how) => metric::count(now, "SettlesFinished", &[("How", how)], 1),
+                Err(_) => metric::count(now, "SettleRetriesFailed", &[], 1),
+            }
+            finished.map(drop)
+        }
+        Kind::Project => counted(deps, "project", show(&message, deps).await),
+        Kind::Sync => counted(deps, "sync", step(&message, deps).await),
+        Kind::Unknown => counted(deps, "unknown", Err(WorkError::UnknownKind)),
     }
-    finished.map(drop)
 }
 
-/// Ends the hold and says how that went, in the word for logs and metrics.
-async fn finish(
-    message: &SqsMessage,
-    Deps { store, .. }: &Deps,
-    now: Timestamp,
-) -> Result<&'static str, WorkError> {
-    let settle = Settle::parse(&message.body)?;
-    let Settle { hold: id, account, ending, at, .. } = &settle;
-    if at.duration_since(now) > CLOCK_SKEW {
-        return Err(WorkError::InTheFuture { hold: *id, at: *at });
-    }
-    let not_ended = |source| WorkError::NotEnded { hold: *id, source };
-    let hold = match store.find_hold(account, *id).await.map_err(not_ended)? {
-        Some(hold) => hold,
-        None if *ending == Ending::Released => {
-            // Queued where it was not known whether the hold was placed. It was not.
-            tracing::info!(%account, hold = %id, "there is no hold, and nothing to give back");
-            return Ok("released");
-        }
-        None => return Err(WorkError::NoHold { hold: *id }),
-    };
-    if hold.amount != settle.amount {
-        let told = settle.amount;
-        return Err(WorkError::OtherAmount { hold: *id, held: hold.amount, told });
-    }
-    let ended = match store.end(&hold, &end(&settle)).await {
-        Ok(ended) => ended,
-        Err(StoreError::Rejected(rejection @ Rejection::HoldEnded { .. })) => {
-            tracing::info!(%account, hold = %id, %rejection, "the hold has ended another way");
-            return Ok("already_ended");
-        }
-        Err(source) => return Err(not_ended(source)),
-    };
-    let how = if ended.late { "settled_late" } else { ending.as_str() };
-    let (charged, receives) = (ended.charged.get(), message.receive_count);
-    tracing::info!(%account, hold = %id, charged, how, receives, "a queued settle is finished");
-    Ok(how)
+/// Shows balances in Clerk.
+async fn show(message: &SqsMessage, deps: &Deps) -> Result<(), WorkError> {
+    let project = Project::parse(&message.body).map_err(WorkError::MalformedProject)?;
+    let (_, parts) = deps.later.get().await.map_err(WorkError::NotReady)?;
+    Ok(parts.projector.finish(&project, deps.clock.now()).await?)
 }
 
-/// What is asked of the ledger: exactly what the guard had asked, at the time it did.
-///
-/// Not at the time of this try. The table knows a request by its id and refuses another one under
-/// the same id for ten minutes; so a try after one whose answer was lost must be the same to the
-/// byte. And the time decides which credits had expired: what a call gives back goes where it
-/// would have gone had the table taken the outcome at once, and is forfeited with it at the next
-/// expiry if its time has passed since. The expiry that is due now is run by whatever is next.
-fn end(settle: &Settle) -> End {
-    let Settle { ending, at, actor, id, .. } = settle;
-    End { ending: *ending, at: *at, actor: actor.clone(), id: *id }
+/// Does a step of a run.
+async fn step(message: &SqsMessage, deps: &Deps) -> Result<(), WorkError> {
+    let asked = Message::parse(&message.body).map_err(WorkError::MalformedStep)?;
+    let (terms, parts) = deps.later.get().await.map_err(WorkError::NotReady)?;
+    Ok(sync::deliver(&parts, &terms, asked, message.receive_count).await?)
+}
+
+fn counted(deps: &Deps, kind: &str, done: Result<(), WorkError>) -> Result<(), WorkError> {
+    let name = if done.is_ok() { "RetriesFinished" } else { "RetriesFailed" };
+    metric::count(deps.clock.now(), name, &[("Kind", kind)], 1);
+    done
 }

@@ -6,8 +6,10 @@ use retry_worker::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), startup::Error> {
-    let deps = Arc::new(Deps::start(&startup::begin()?).await?);
-    startup::run_batch(move |message| {
+    let startup = Arc::new(startup::begin()?);
+    let back_off = Deps::back_off(&startup)?;
+    let deps = Arc::new(Deps::start(startup).await?);
+    startup::run_batch(back_off, move |message| {
         let deps = Arc::clone(&deps);
         async move { handle(message, &deps).await }
     })

@@ -10,7 +10,7 @@ fn read(values: &[(&str, &str)]) -> Result<(Mode, i64, i64), InvalidSetting> {
     };
     let no_keys = |_url| async { Err::<_, BoxError>("no keys here".into()) };
     let verifier = Arc::new(TokenVerifier::new(token, no_keys).unwrap());
-    let settings = Settings::new(&values.collect(), None, verifier)?;
+    let settings = Settings::new(&values.collect(), Catalogue::default(), verifier)?;
     Ok((settings.mode, settings.signup.get(), settings.low_balance.get()))
 }
 
