@@ -30,7 +30,16 @@ use self::table::{Conditions, Report};
 use crate::{Checkout, Failure, report, say};
 
 /// The functions, each with its own kind of event. A new one gets its event in `events.rs`.
-const FUNCTIONS: [&str; 4] = ["ai-guard", "credits-me", "expire-holds", "retry-worker"];
+const FUNCTIONS: [&str; 8] = [
+    "admin-adjust",
+    "admin-settings",
+    "admin-sync",
+    "ai-guard",
+    "audit-ledger",
+    "credits-me",
+    "expire-holds",
+    "retry-worker",
+];
 
 /// What the others are compared with.
 const EMPTY: &str = "empty-function";

@@ -8,10 +8,10 @@ mod counting;
 mod money;
 mod operations;
 mod overhead;
-mod process;
+pub(crate) mod process;
 mod table;
 mod throughput;
-mod town;
+pub(crate) mod town;
 
 use std::time::Duration;
 

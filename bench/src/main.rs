@@ -5,6 +5,7 @@
 mod cold_start;
 mod guard;
 mod report;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum What {
     ColdStart(cold_start::Options),
     /// What the guard adds to a call of the provider.
     Guard(guard::Options),
+    /// A bulk sync of many users: memory, requests, and how fast balances are shown.
+    Sync(sync::Options),
 }
 
 /// Where the checkout and its programs are; given by `cargo xtask bench`.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         What::ColdStart(options) => cold_start::run(&options),
         What::Guard(options) => guard::run(&options),
+        What::Sync(options) => sync::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

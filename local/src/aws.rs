@@ -1,4 +1,5 @@
-//! SQS and SSM behind one address, told apart by the `x-amz-target` header.
+//! SQS and SSM behind one address, told apart by the `x-amz-target` header, and a CloudWatch without
+//! metrics.
 //!
 //! The services themselves are winterbaume's and live in memory; [`limits`] adds what AWS refuses
 //! and they do not.
@@ -23,6 +24,9 @@ mod tests;
 
 /// The header that names service and action.
 const TARGET: &str = "x-amz-target";
+
+/// What CloudWatch is asked for metrics by.
+const METRICS: &str = "GraniteServiceVersion20100801.GetMetricData";
 
 /// SQS and SSM. Clones share their state.
 #[derive(Clone)]
@@ -117,6 +121,8 @@ impl Aws {
         } else if target.starts_with("AmazonSSM.") {
             let answer = self.services.ssm.handle(call("ssm")).await;
             limits::mask_secrets(&request, answer)
+        } else if target == METRICS {
+            no_metrics(&request)
         } else {
             let message = format!("the local stack has no `{target}`");
             json_error_response(400, "UnknownOperationException", &message)
@@ -132,6 +138,17 @@ impl Default for Aws {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// CloudWatch keeps no metrics here: each one asked for has no values, as on AWS before the first.
+fn no_metrics(request: &Value) -> MockResponse {
+    let queries = request.get("MetricDataQueries").and_then(Value::as_array);
+    let results = queries.into_iter().flatten().map(|query| {
+        let id = query.get("Id").unwrap_or(&Value::Null);
+        json!({"Id": id, "Timestamps": [], "Values": [], "StatusCode": "Complete"})
+    });
+    let results: Vec<Value> = results.collect();
+    MockResponse::json(200, json!({"MetricDataResults": results, "Messages": []}).to_string())
 }
 
 async fn serve(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response<Body> {

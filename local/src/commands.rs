@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 mod env_file;
 mod events;
 mod guide;
+mod people;
 mod service_key;
 mod set;
 mod state;

@@ -5,6 +5,7 @@
 //! sources, an AI provider and a token mint. What there is comes from `template.yaml` only.
 
 mod aws;
+pub mod clerk;
 pub mod commands;
 mod dynamodb;
 mod event_sources;

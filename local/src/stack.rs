@@ -31,13 +31,30 @@ pub const STAGE: &str = "local";
 
 /// Settings that an operator puts while it runs and that the template therefore leaves out; each
 /// has a default in the code.
-pub const LIVE_SETTINGS: [&str; 6] = [
+pub const LIVE_SETTINGS: [&str; 12] = [
     "CREDITS_ENABLED",
+    "MANUAL_SYNC_ENABLED",
     "SIGNUP_CREDITS",
     "LOW_BALANCE",
+    "HIGH_BALANCE",
     "HOLD_SECONDS",
+    "RENEWAL_GRACE_DAYS",
+    "ADMIN_CLAIM",
+    "ADMIN_ORGANIZATION",
+    "CLERK_RATE",
     "CLERK_JWT_KEY",
     "CLERK_JWKS_URL",
+];
+
+/// Functions that are called now and then, by few: a process of each of them costs a start of the
+/// stack as much as one of those that users call all the time.
+const SELDOM: [(&str, usize); 6] = [
+    ("admin-adjust", 2),
+    ("admin-settings", 1),
+    ("admin-sync", 1),
+    ("audit-ledger", 1),
+    ("expire-holds", 1),
+    ("retry-worker", 4),
 ];
 
 /// Puts something between the functions and the database: it is given the database's address and
@@ -69,6 +86,8 @@ pub struct Options {
     pub visibility_seconds: BTreeMap<String, u64>,
     /// Processes of each function: the most invocations of it that run at once.
     pub processes: usize,
+    /// Functions that get no more processes than this, whatever `processes` says.
+    pub processes_max: BTreeMap<String, usize>,
     /// Port of the HTTP API; 0 takes a free one.
     pub port: u16,
     /// Port of the first function URL, the next ones follow; 0 takes free ones.
@@ -81,7 +100,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// A stack in memory, on free ports, with four processes a function and without schedules.
+    /// A stack in memory, on free ports, without schedules, with four processes of a function, and
+    /// fewer where one is seldom called.
     pub fn new(
         template: impl Into<PathBuf>,
         programs: impl Into<PathBuf>,
@@ -99,6 +119,7 @@ impl Options {
             timeouts: BTreeMap::new(),
             visibility_seconds: BTreeMap::new(),
             processes: 4,
+            processes_max: SELDOM.map(|(name, most)| (name.to_owned(), most)).into(),
             port: 0,
             function_url_port: 0,
             schedules: false,
@@ -290,6 +311,13 @@ impl Stack {
     /// started again, as after any crash.
     pub async fn kill_functions(&self) {
         for invocations in self.functions.values() {
+            invocations.kill_workers().await;
+        }
+    }
+
+    /// As [`Stack::kill_functions`], for the processes of one function (`retry-worker`).
+    pub async fn kill_function(&self, function: &str) {
+        if let Some(invocations) = self.functions.get(function) {
             invocations.kill_workers().await;
         }
     }

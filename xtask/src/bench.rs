@@ -15,7 +15,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<(), F
     let what = arguments.first().map_or("", String::as_str);
     let asks = arguments.iter().any(|argument| argument == "--help" || argument == "-h");
     let defaults = workspace.target.join("bench-defaults");
-    if matches!(what, "cold-start" | "guard") && !asks {
+    if matches!(what, "cold-start" | "guard" | "sync") && !asks {
         step::say("building for release: the first time takes minutes");
         step::run(&mut build(workspace, &functions))?;
         if what == "cold-start" {
@@ -29,7 +29,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<(), F
     let program = workspace.target.join(PROFILE).join("bench");
     let mut command = Command::new(program);
     command.current_dir(&workspace.root).args(arguments);
-    if matches!(what, "cold-start" | "guard") {
+    if matches!(what, "cold-start" | "guard" | "sync") {
         let release = |target: &Path| target.join("release");
         let folders: [(&str, PathBuf); 3] = [
             ("--root", workspace.root.clone()),

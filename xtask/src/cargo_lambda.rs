@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 use crate::{Failure, clients, step, up};
 
 /// Each example event, its function, and what the answer must have in it.
-const EVENTS: [(&str, &str, &str); 12] = [
+const EVENTS: [(&str, &str, &str); 31] = [
     ("ai-guard-chat", "ai-guard", "\"x-credits-charged\":\"1\""),
     ("ai-guard-hold", "ai-guard", "\"statusCode\":201"),
     ("ai-guard-image", "ai-guard", "\"x-credits-charged\":\"10\""),
@@ -25,14 +25,38 @@ const EVENTS: [(&str, &str, &str); 12] = [
     ("credits-me-holds", "credits-me", "\"statusCode\":200"),
     ("credits-me-settings", "credits-me", "\"statusCode\":200"),
     ("expire-holds", "expire-holds", "\"failed\":0"),
+    // The users come first: then there is somebody to be shown and adjusted.
+    ("admin-sync-start", "admin-sync", "\\\"complete\\\":true"),
+    ("admin-sync-runs", "admin-sync", "\"statusCode\":200"),
+    ("admin-adjust-credits", "admin-adjust", "\\\"metadataSynced\\\":true"),
+    ("admin-adjust-set", "admin-adjust", "\"statusCode\":200"),
+    ("admin-adjust-grant", "admin-adjust", "\"statusCode\":200"),
+    ("admin-adjust-user", "admin-adjust", "\"statusCode\":200"),
+    ("admin-adjust-users", "admin-adjust", "\"statusCode\":200"),
+    ("admin-adjust-entries", "admin-adjust", "\"statusCode\":200"),
+    ("admin-adjust-freeze", "admin-adjust", "\"statusCode\":200"),
+    ("admin-adjust-unfreeze", "admin-adjust", "\"statusCode\":200"),
+    // The call it is to give back was never made.
+    ("admin-adjust-refund", "admin-adjust", "\"statusCode\":404"),
+    ("admin-adjust-operations", "admin-adjust", "\"statusCode\":200"),
+    ("admin-settings-plans", "admin-settings", "\"statusCode\":200"),
+    ("admin-settings-price-book", "admin-settings", "\"statusCode\":200"),
+    ("admin-settings-reports", "admin-settings", "\"statusCode\":200"),
+    ("admin-settings-settings", "admin-settings", "\"statusCode\":200"),
+    ("audit-ledger", "audit-ledger", "{"),
+    ("retry-worker-project", "retry-worker", "{\"batchItemFailures\":[]}"),
     ("retry-worker-settle", "retry-worker", "{\"batchItemFailures\":[]}"),
+    ("retry-worker-sync", "retry-worker", "{\"batchItemFailures\":[]}"),
 ];
 
 /// A request through a route, and what the answer must have in it.
-const ROUTES: [(&str, &str, &str); 3] = [
+const ROUTES: [(&str, &str, &str); 5] = [
     ("POST /v1/chat/completions", CHAT, "x-credits-charged: 1\r\n"),
     ("POST /lambda-url/ai-guard/v1/chat/completions", CHAT, "x-credits-charged: 1\r\n"),
     ("GET /api/credits/me", "", "\"creditsRemaining\":"),
+    // A user's token, not an admin's, by way of a path that has two methods.
+    ("GET /api/admin/plans", "", "HTTP/1.1 403"),
+    ("GET /api/plans", "", "HTTP/1.1 200"),
 ];
 
 const CHAT: &str = r#"{"model":"stand-in-1","messages":[{"role":"user","content":"Hello"}]}"#;

@@ -25,7 +25,7 @@ Usage: cargo xtask <command>
   service-key NAME   make a key for a back end (`--scopes holds:place,holds:end`)
   verify [ACCOUNT]   check the books of the local stack, of one account or of all
   test               everything that has to pass: format, lints, tidy, build, tests, docs, release
-  bench WHAT         measure `cold-start` or `guard`, and write docs/performance.md
+  bench WHAT         measure `cold-start`, `guard` or `sync`, and write docs/performance.md
   cargo-lambda       run every function under `cargo lambda watch`, as `test` does
   clients            install the SDKs of others that the tests run, where they changed
   tidy               check the rules of the repository that no compiler knows

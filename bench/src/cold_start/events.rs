@@ -19,6 +19,10 @@ pub(crate) fn event(
 ) -> Result<String, Failure> {
     let file = match function {
         "retry-worker" => return Ok(settle(hold, now).to_string()),
+        "admin-adjust" => "events/admin-adjust-users.json",
+        "admin-settings" => "events/admin-settings-plans.json",
+        "admin-sync" => "events/admin-sync-runs.json",
+        "audit-ledger" => "events/audit-ledger.json",
         "expire-holds" => "events/expire-holds.json",
         "credits-me" => "events/credits-me-balance.json",
         // The empty function answers whatever it is asked.
@@ -63,6 +67,7 @@ pub(crate) fn check(function: &str, answer: &str) -> Result<(), Failure> {
     let good = match function {
         "retry-worker" => read.get("batchItemFailures") == Some(&json!([])),
         "expire-holds" => read.get("failed") == Some(&json!(0)),
+        "audit-ledger" => read.is_object() && read.get("errorMessage").is_none(),
         _ => read.get("statusCode") == Some(&json!(200)),
     };
     if good { Ok(()) } else { Err(format!("the call did not succeed: {answer}")) }

@@ -27,7 +27,8 @@ const ANSWER: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":
 /// The stand-ins, and what a function has to know to find them.
 pub(crate) struct World {
     /// A token of the account in the books.
-    pub(crate) token: String,
+    user_token: String,
+    admin_token: String,
     /// The variables of every function.
     variables: BTreeMap<&'static str, String>,
     /// The benchmark's root alone, and among those of the system.
@@ -73,10 +74,23 @@ impl World {
             variables.insert(name, format!("https://{address}"));
         }
         let queue = variables.get("AWS_ENDPOINT_URL_SQS").cloned().unwrap_or_default();
-        variables.insert("SETTLE_QUEUE_URL", format!("{queue}/123456789012/settle"));
+        for (name, queue_name) in [
+            ("SETTLE_QUEUE_URL", "settle"),
+            ("SETTLE_DEAD_LETTERS_URL", "settle-dead"),
+            ("RETRY_QUEUE_URL", "retry"),
+            ("RETRY_DEAD_LETTERS_URL", "retry-dead"),
+        ] {
+            variables.insert(name, format!("{queue}/123456789012/{queue_name}"));
+        }
         let (root, bundle) = write_roots(folder, &authority.root)?;
-        let token = token(&mint, &identity, now)?;
-        Ok(Self { token, variables, root, bundle })
+        let user_token = token(&mint, &identity, now, &json!({}))?;
+        let admin_token = token(&mint, &identity, now, &json!({"role": "admin"}))?;
+        Ok(Self { user_token, admin_token, variables, root, bundle })
+    }
+
+    /// The token with which a function is called.
+    pub(crate) fn token(&self, function: &str) -> &str {
+        if function.starts_with("admin-") { &self.admin_token } else { &self.user_token }
     }
 
     /// The environment of a function; `defaults` are those that trust what the system trusts.
@@ -101,6 +115,8 @@ fn parameters(identity: &str, key: String, provider: &str) -> BTreeMap<&'static 
         // Configured, as a deployment has it that cares for its cold starts.
         ("CLERK_JWT_KEY", key),
         ("CLERK_AUTHORIZED_PARTIES", AUTHORIZED_PARTY.to_owned()),
+        ("CLERK_API_URL", identity.to_owned()),
+        ("CLERK_SECRET_KEY", "sk_live_benchmark".to_owned()),
     ])
 }
 
@@ -119,10 +135,11 @@ fn parameter_store(parameters: &BTreeMap<&'static str, String>, request: &Reques
     Answer::json(json!({"Parameters": found, "InvalidParameters": unknown}).to_string())
 }
 
-fn token(mint: &Mint, issuer: &str, now: Timestamp) -> Result<String, Failure> {
+fn token(mint: &Mint, issuer: &str, now: Timestamp, metadata: &Value) -> Result<String, Failure> {
     let claims = mint.claims(super::books::USER, now).and_then(|mut claims| {
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("iss".to_owned(), json!(issuer));
+            claims.insert("metadata".to_owned(), metadata.clone());
         }
         mint.token(&claims)
     });

@@ -141,7 +141,8 @@ impl Rig<'_> {
     #[expect(clippy::disallowed_methods, reason = "an event is of the time it is handed out")]
     fn call(&self, variant: &Variant, runtime: &RuntimeApi) -> Result<Duration, Failure> {
         let function = variant.function;
-        let event = event(self.root, function, &self.world.token, self.hold, Timestamp::now())?;
+        let token = self.world.token(function);
+        let event = event(self.root, function, token, self.hold, Timestamp::now())?;
         let (took, answer) = runtime.call(event)?;
         check(function, &answer)?;
         runtime.asked()?;

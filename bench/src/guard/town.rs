@@ -1,5 +1,6 @@
 //! Local stacks with the functions as they are deployed, and who calls them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
 use ledger_dynamodb::{LedgerStore, TableNames};
+use local::clerk;
 use local::fault::Front;
 use local::mint::{AUTHORIZED_PARTY, Mint};
 use local::provider::{self, Provider};
@@ -75,7 +77,7 @@ impl World {
         let provider = provider::start_with(listener, options).map_err(said)?;
         let mint = Mint::open(folder).map_err(said)?;
         let issuer = mint.serve(local::bind(0).await.map_err(said)?).map_err(said)?;
-        let client = Client(startup("", "")?.http);
+        let client = Client::new()?;
         let (root, programs) = (checkout.root.clone(), checkout.functions.clone());
         Ok(Self { root, programs, folder: folder.to_owned(), provider, mint, issuer, client })
     }
@@ -85,6 +87,11 @@ impl World {
         let logs = self.folder.join("logs");
         let mut options = Options::new(self.root.join("template.yaml"), &self.programs, logs);
         options.processes = wish.processes;
+        // Nobody calls these here.
+        for name in ["admin-adjust", "admin-settings", "admin-sync", "audit-ledger"] {
+            options.processes_max.insert(name.to_owned(), 1);
+        }
+        options.secrets.extend(clerk_secrets());
         let signup = SIGNUP_CREDITS.to_string();
         let settings = [
             ("CREDITS_ENABLED", wish.mode),
@@ -141,8 +148,15 @@ pub(crate) fn said(error: impl std::error::Error + 'static) -> Failure {
     startup::error_chain(&error)
 }
 
+/// A key of the identity provider for every function that has one.
+pub(crate) fn clerk_secrets() -> BTreeMap<String, String> {
+    let functions = ["admin-adjust", "admin-sync", "retry-worker"];
+    let key = clerk::SECRET_KEY;
+    functions.map(|name| (format!("{name}/CLERK_SECRET_KEY"), key.to_owned())).into()
+}
+
 /// What a function starts with, with one more variable.
-fn startup(variable: &str, value: &str) -> Result<Startup, Failure> {
+pub(crate) fn startup(variable: &str, value: &str) -> Result<Startup, Failure> {
     let (variable, value) = (variable.to_owned(), value.to_owned());
     let lookup = move |name: &str| match name {
         "AWS_REGION" => Some("us-east-1".to_owned()),
@@ -182,6 +196,10 @@ pub(crate) fn chat(model: &str) -> Value {
 }
 
 impl Client {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Ok(Self(startup("", "")?.http))
+    }
+
     pub(crate) async fn post(
         &self,
         url: &str,

@@ -39,8 +39,9 @@ mod tests {
             let entry = entry.unwrap();
             let event = fs::read_to_string(entry.path()).unwrap();
             let called = event.to_ascii_lowercase().contains("\"authorization\"");
-            let filled = with_bearers(event.clone(), &[("TOKEN", "a.b-c"), ("SERVICE_KEY", "sk")]);
-            let bearers = ["Bearer a.b-c\"", "Bearer sk\""];
+            let given = [("TOKEN", "a.b-c"), ("ADMIN_TOKEN", "d.e-f"), ("SERVICE_KEY", "sk")];
+            let filled = with_bearers(event.clone(), &given);
+            let bearers = ["Bearer a.b-c\"", "Bearer d.e-f\"", "Bearer sk\""];
             let found = bearers.iter().filter(|bearer| filled.contains(**bearer)).count();
             assert_eq!(found, usize::from(called), "{:?}", entry.path());
             assert_eq!(with_bearers(event.clone(), &[]), event);

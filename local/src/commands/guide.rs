@@ -14,6 +14,8 @@ pub(super) struct Guide<'a> {
     pub(super) addresses: Addresses,
     pub(super) callers: Callers,
     pub(super) signup_credits: u64,
+    /// Where the Clerk that stands in is, if one does.
+    pub(super) clerk_url: Option<&'a str>,
 }
 
 impl Guide<'_> {
@@ -28,6 +30,9 @@ impl Guide<'_> {
         }
         say(&format!("  DynamoDB            {}", self.stack.dynamodb_url));
         say(&format!("  SQS and SSM         {}", self.stack.aws_url));
+        if let Some(url) = self.clerk_url {
+            say(&format!("  Clerk's stand-in    {url}"));
+        }
         if !aws_only {
             say(&format!("  logs                {}", self.stack.logs.display()));
         }
@@ -37,6 +42,7 @@ impl Guide<'_> {
             say(CARGO_LAMBDA);
         }
         say(&lines(self.signup_credits));
+        say(ADMIN_LINES);
         if !stand_in {
             say("With --provider, write one of your provider's models for `stand-in-..`.\n");
         }
@@ -71,9 +77,13 @@ fn lines(signup_credits: u64) -> String {
 const CARGO_LAMBDA: &str = r"# The functions, each built and started by its first call, and again when its code changes
 cargo lambda watch -A 127.0.0.1 --env-file target/local.env
 
-# One event for each function; those of a user carry the user token
+# One event for each function; those of a user carry the user token, those of an admin the admin's
 cargo lambda invoke --invoke-address 127.0.0.1 ai-guard --data-file target/events/ai-guard-chat.json
 cargo lambda invoke --invoke-address 127.0.0.1 credits-me --data-file target/events/credits-me-balance.json
+cargo lambda invoke --invoke-address 127.0.0.1 admin-adjust --data-file target/events/admin-adjust-credits.json
+cargo lambda invoke --invoke-address 127.0.0.1 admin-sync --data-file target/events/admin-sync-start.json
+cargo lambda invoke --invoke-address 127.0.0.1 admin-settings --data-file target/events/admin-settings-settings.json
+cargo lambda invoke --invoke-address 127.0.0.1 audit-ledger --data-file target/events/audit-ledger.json
 cargo lambda invoke --invoke-address 127.0.0.1 expire-holds --data-file target/events/expire-holds.json
 cargo lambda invoke --invoke-address 127.0.0.1 retry-worker --data-file target/events/retry-worker-settle.json
 ";
@@ -100,4 +110,24 @@ curl "$SALDO_URL/api/ai/holds/$hold/settle" -H "Authorization: Bearer $SALDO_SER
 # The balance, and where it went
 curl "$SALDO_URL/api/credits/me" -H "Authorization: Bearer $SALDO_USER_TOKEN"
 curl "$SALDO_URL/api/credits/history" -H "Authorization: Bearer $SALDO_USER_TOKEN"
+"#;
+
+const ADMIN_LINES: &str = r#"# An administrator: `admin PATH [OPTION…]`
+admin() { path=$1; shift; curl -s "$SALDO_URL/api/admin/$path" -H "Authorization: Bearer $SALDO_ADMIN_TOKEN" -H "Content-Type: application/json" "$@"; echo; }
+
+# Adjusts one user by hand; the entry says what moved, and Clerk's metadata shows it
+admin users/user_short/credits -X PUT -d '{"adjustment":25,"reason":"an apology"}'
+admin accounts/user_short/entries
+
+# Takes all users over from Clerk with their plans, once it is said what a plan brings
+admin plans -d '{"id":"pro","name":"Pro","credits":1000,"clerkPlans":["pro"]}'
+admin users/sync -d '{"syncUsers":true,"syncPlans":true,"setCredits":true}'
+admin users/sync
+admin 'users?limit=5'
+admin operations
+
+# Changes a setting from the version it has; credits go off, and on again, within a minute
+setting() { version=$(admin "settings/$1" | sed 's/.*"version":\([0-9]*\).*/\1/'); admin "settings/$1" -X PUT -H "If-Match: \"$version\"" -d "{\"value\":\"$2\"}"; }
+setting CREDITS_ENABLED off
+setting CREDITS_ENABLED on
 "#;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::guide::Guide;
+use super::people::{self, ADMIN, SHORT_USER, USER};
 use super::state::Place;
 use super::{CommandError, Up, env_file, events, say, template_path};
 use crate::dynamodb::Storage;
@@ -17,9 +18,6 @@ use crate::stack::{Options, Stack};
 
 /// Credits a new local account opens with: enough to try everything, few enough to run out.
 const SIGNUP_CREDITS: u64 = 100;
-
-/// The user whose credits the printed lines use up.
-const SHORT_USER: &str = "user_short";
 
 /// What callers show, printed and written for scripts.
 pub(super) struct Callers {
@@ -75,7 +73,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
         ("CLERK_AUTHORIZED_PARTIES".to_owned(), AUTHORIZED_PARTY.to_owned()),
     ]);
     let mut secrets = BTreeMap::new();
-    // It ends when it is dropped, so it is kept to the end.
+    // What stands in ends when it is dropped, so it is kept to the end.
     let stand_in = provide(&options, &mut settings, &mut secrets).await?;
     for (name, value) in options.settings {
         let target = if name.contains('/') { &mut secrets } else { &mut settings };
@@ -86,6 +84,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
     } else {
         Some(mint(place, options.port, &mut settings).await?)
     };
+    let clerk = people::at_clerk(&mut settings, &mut secrets).await?;
     let service_key = service_key(&mut secrets)?;
     let signup_credits = settings.get("SIGNUP_CREDITS").and_then(|value| value.parse().ok());
     say("starting the database, queues, settings and functions ...");
@@ -106,7 +105,8 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
     write_env_file(place, &stack, &addresses, &callers)?;
     events::write(&place.root, &callers.bearers())?;
     let signup_credits = signup_credits.unwrap_or(SIGNUP_CREDITS);
-    let guide = Guide { stack: &stack, addresses, callers, signup_credits };
+    let clerk_url = clerk.as_ref().map(|clerk| clerk.url.as_str());
+    let guide = Guide { stack: &stack, addresses, callers, signup_credits, clerk_url };
     guide.print(options.aws_only, stand_in.is_some());
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -114,7 +114,7 @@ pub(super) async fn run(place: &Place, options: Up) -> Result<(), CommandError> 
     }
     say("\nstopping ...");
     stack.shutdown().await;
-    drop(stand_in);
+    drop((stand_in, clerk));
     Ok(())
 }
 
@@ -164,8 +164,8 @@ async fn mint(
     settings.insert("CLERK_ISSUER".to_owned(), issuer);
     let now = machine::now();
     Ok(Tokens {
-        user: mint.user_token("user_local", now)?,
-        admin: mint.admin_token("user_admin", now)?,
+        user: mint.user_token(USER, now)?,
+        admin: mint.admin_token(ADMIN, now)?,
         short: mint.user_token(SHORT_USER, now)?,
     })
 }
@@ -173,9 +173,10 @@ async fn mint(
 impl Callers {
     /// What stands in the example events, and what is put in its place.
     fn bearers(&self) -> Vec<(&'static str, &str)> {
-        let user = self.tokens.as_ref().map(|tokens| ("TOKEN", tokens.user.as_str()));
-        let service = self.service_key.as_ref().map(|key| ("SERVICE_KEY", key.as_str()));
-        user.into_iter().chain(service).collect()
+        let tokens = self.tokens.iter();
+        let tokens = tokens.flat_map(|it| [("TOKEN", &it.user), ("ADMIN_TOKEN", &it.admin)]);
+        let service = self.service_key.iter().map(|key| ("SERVICE_KEY", key));
+        tokens.chain(service).map(|(name, bearer)| (name, bearer.as_str())).collect()
     }
 }
 

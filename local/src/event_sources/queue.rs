@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::aws::{Aws, AwsError};
 use crate::invocation::{Answer, Invocations};
@@ -21,14 +22,24 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Most messages in one receive.
 const RECEIVE_MAX: u32 = 10;
 
-/// Feeds a function from a queue; never returns.
+/// Feeds a function from a queue, as many batches at once as the source allows; never returns.
 pub(crate) async fn run(aws: Aws, queue: Queue, source: QueueSource, function: Arc<Invocations>) {
-    loop {
-        if let Err(error) = poll(&aws, &queue, &source, &function).await {
-            eprintln!("the queue `{}` cannot be read: {error}", queue.name);
-            tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-        }
+    let source = Arc::new((queue, source));
+    let mut pollers = JoinSet::new();
+    for _ in 0..source.1.concurrency {
+        let (aws, source, function) = (aws.clone(), Arc::clone(&source), Arc::clone(&function));
+        pollers.spawn(async move {
+            let (queue, source) = &*source;
+            loop {
+                if let Err(error) = poll(&aws, queue, source, &function).await {
+                    eprintln!("the queue `{}` cannot be read: {error}", queue.name);
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
+        });
     }
+    // Dropped with this future, they all end.
+    while pollers.join_next().await.is_some() {}
 }
 
 async fn poll(

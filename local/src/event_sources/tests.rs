@@ -25,7 +25,12 @@ fn a_queue(name: &str, redrive: Option<Redrive>) -> Queue {
 }
 
 fn source(queue: &Queue) -> QueueSource {
-    QueueSource { queue_arn: queue.arn.clone(), batch_size: 10, partial_failures: true }
+    QueueSource {
+        queue_arn: queue.arn.clone(),
+        batch_size: 10,
+        partial_failures: true,
+        concurrency: 1,
+    }
 }
 
 #[tokio::test]
@@ -64,6 +69,30 @@ async fn a_poison_message_reaches_the_dead_letters_and_the_good_one_is_done() {
     }
     bodies.sort();
     assert_eq!(bodies, ["good", "poison", "poison"]);
+}
+
+#[tokio::test]
+async fn as_many_batches_are_in_work_as_the_source_allows_and_no_more() {
+    let jobs = a_queue("jobs", None);
+    let aws = Aws::new();
+    aws.create_queues(std::slice::from_ref(&jobs)).await.unwrap();
+    for _ in 0..3 {
+        let message = json!({"QueueUrl": jobs.url, "MessageBody": "x"});
+        aws.call("AmazonSQS.SendMessage", &message).await.unwrap();
+    }
+    let function = function("do-jobs", Duration::from_secs(1));
+    let invocations = Arc::new(Invocations::new(function));
+    let source = QueueSource { batch_size: 1, concurrency: 2, ..source(&jobs) };
+    let poller = tokio::spawn(queue::run(aws, jobs, source, Arc::clone(&invocations)));
+    let (first, second) = (71, 72);
+    drop((invocations.worker(first), invocations.worker(second)));
+    let (one, two) = tokio::join!(invocations.next(first), invocations.next(second));
+    assert!(one.is_some() && two.is_some());
+    let third = 73;
+    drop(invocations.worker(third));
+    let more = tokio::time::timeout(Duration::from_millis(300), invocations.next(third)).await;
+    assert!(more.is_err(), "a third batch while two are in work");
+    poller.abort();
 }
 
 #[test]

@@ -31,8 +31,9 @@ pub(super) struct Programs<'a> {
     /// The database, or what stands before it.
     pub(super) dynamodb_url: &'a str,
     pub(super) runtime_url: &'a str,
-    /// Processes of each function.
+    /// Processes of each function, and the most of some.
     pub(super) count: usize,
+    pub(super) count_max: &'a BTreeMap<String, usize>,
 }
 
 impl Programs<'_> {
@@ -71,7 +72,8 @@ impl Programs<'_> {
             log: Arc::new(log),
             broken: watch::Sender::new(None),
         });
-        for _ in 0..self.count {
+        let most = self.count_max.get(&function.name).copied().unwrap_or(usize::MAX);
+        for _ in 0..self.count.min(most) {
             // The process dies with the future that watches it.
             servers.spawn_until_stopped(processes::supervise(Arc::clone(&program)));
         }

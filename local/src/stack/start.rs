@@ -32,6 +32,7 @@ pub(super) async fn start(options: Options) -> Result<Stack, StackError> {
     let url_listeners = bind_function_urls(&template, options.function_url_port).await?;
     programs::check(&template, &options.programs)?;
     let (folder, count) = (options.programs.clone(), options.processes);
+    let count_max = options.processes_max.clone();
     let (environment, schedules) = (options.environment.clone(), options.schedules);
 
     let (mut stack, table_url) = services(options, aws_listener, template).await?;
@@ -51,6 +52,7 @@ pub(super) async fn start(options: Options) -> Result<Stack, StackError> {
         dynamodb_url: &table_url,
         runtime_url: &runtime_url,
         count,
+        count_max: &count_max,
     };
     programs.run(&functions, &mut stack.servers).await?;
     spawn_event_sources(&mut stack, schedules);
@@ -91,6 +93,10 @@ fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
         let function = template.functions.iter_mut().find(|function| function.name == *name);
         let function = function.ok_or_else(|| StackError::NoFunction(name.clone()))?;
         function.timeout = *timeout;
+    }
+    let limited = options.processes_max.keys();
+    if let Some(name) = limited.into_iter().find(|name| template.function(name).is_none()) {
+        return Err(StackError::NoFunction(name.clone()));
     }
     for (id, seconds) in &options.visibility_seconds {
         let queue = template.queues.iter_mut().find(|queue| queue.logical_id == *id);

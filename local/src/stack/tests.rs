@@ -3,19 +3,21 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
+use crate::template::Deployment;
 
 /// Options with programs that are this shell script.
 fn options(script: Option<&str>) -> Options {
     let folder = std::env::temp_dir().join(format!("saldo-stack-{}", crate::random::uuid()));
     std::fs::create_dir_all(&folder).unwrap();
-    for name in ["ai-guard", "credits-me", "expire-holds", "retry-worker"] {
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+    let declared = Template::load(template.as_ref(), &Deployment::local("")).unwrap();
+    for name in declared.functions.iter().map(|function| &function.name) {
         if let Some(script) = script {
             let path = folder.join(name);
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
     }
-    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
     let mut options = Options::new(template, &folder, folder.join("logs"));
     options.settings = BTreeMap::from(
         ["CLERK_ISSUER", "CLERK_AUTHORIZED_PARTIES"].map(|name| (name.to_owned(), "x".to_owned())),
@@ -43,6 +45,16 @@ async fn a_taken_port_is_named_with_the_way_out() {
 async fn a_missing_program_is_named_with_the_way_to_build_it() {
     let error = refusal(options(None)).await;
     assert!(error.contains("ai-guard") && error.contains("cargo build"), "{error}");
+}
+
+#[tokio::test]
+async fn a_number_of_processes_for_nobody_is_refused_and_every_usual_one_is_for_a_function() {
+    let mut wrong = options(None);
+    wrong.processes_max.insert("nobody".to_owned(), 1);
+    let error = refusal(wrong).await;
+    assert!(error.contains("no function `nobody`"), "{error}");
+    let error = refusal(options(None)).await;
+    assert!(!error.contains("no function"), "{error}");
 }
 
 #[tokio::test]

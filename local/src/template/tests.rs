@@ -30,7 +30,7 @@ fn check_refused(from: &str, to: &str, place: &str, message: &str) {
 }
 
 #[test]
-fn the_ledger_has_a_stream_and_an_index_and_the_state_a_ttl() {
+fn the_ledger_has_a_stream_and_each_table_an_index_and_the_state_a_ttl() {
     let template = real();
     let key = Key { partition: "pk".into(), sort: Some("sk".into()) };
     let ledger = &template.tables[0];
@@ -45,7 +45,12 @@ fn the_ledger_has_a_stream_and_an_index_and_the_state_a_ttl() {
     };
     assert_eq!(ledger.indexes, [index]);
     let state = &template.tables[1];
-    assert_eq!((&state.key, &state.indexes), (&key, &vec![]));
+    let index = SecondaryIndex {
+        name: "users-by-email".into(),
+        key: Key { partition: "email_shard".into(), sort: Some("email_key".into()) },
+        projection: "KEYS_ONLY".into(),
+    };
+    assert_eq!((&state.key, &state.indexes), (&key, &vec![index]));
     assert_eq!(state.ttl_attribute.as_deref(), Some("ttl"));
 }
 

@@ -1,9 +1,8 @@
 //! What triggers a function: routes, schedules and queues.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::TemplateError;
 use super::function::Function;
@@ -36,6 +35,8 @@ pub struct QueueSource {
     pub batch_size: u32,
     /// Whether the function's answer names the messages that failed.
     pub partial_failures: bool,
+    /// Most invocations for this queue at once.
+    pub concurrency: u32,
 }
 
 #[derive(Deserialize)]
@@ -73,10 +74,20 @@ pub(super) struct SqsEvent {
     batch_size: u32,
     #[serde(default)]
     function_response_types: Vec<String>,
-    /// Bounds how many invocations run at once; here one runs at a time.
-    #[serde(default, rename = "ScalingConfig")]
-    _scaling_config: Value,
+    scaling_config: Option<ScalingConfig>,
 }
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ScalingConfig {
+    maximum_concurrency: u32,
+}
+
+/// What `MaximumConcurrency` may be, by AWS.
+const CONCURRENCY: RangeInclusive<u32> = 2..=1_000;
+
+/// How many batches Lambda has in work at first, where nothing bounds them.
+const CONCURRENCY_AT_FIRST: u32 = 5;
 
 fn default_batch_size() -> u32 {
     10
@@ -96,14 +107,23 @@ impl Event {
                 let rule = format!("{}{name}", function.logical_id);
                 function.schedules.push(Schedule { rule, every });
             }
-            Self::Sqs(event) => function.queues.push(QueueSource {
-                queue_arn: event.queue,
-                batch_size: event.batch_size,
-                partial_failures: event
-                    .function_response_types
-                    .iter()
-                    .any(|kind| kind == "ReportBatchItemFailures"),
-            }),
+            Self::Sqs(event) => {
+                let concurrency = event.scaling_config.map(|config| config.maximum_concurrency);
+                if concurrency.is_some_and(|concurrency| !CONCURRENCY.contains(&concurrency)) {
+                    let place = format!("{}.Events.{name}", function.place());
+                    let message = "`MaximumConcurrency` is not from 2 to 1000";
+                    return Err(TemplateError::new(place, message));
+                }
+                function.queues.push(QueueSource {
+                    queue_arn: event.queue,
+                    batch_size: event.batch_size,
+                    partial_failures: event
+                        .function_response_types
+                        .iter()
+                        .any(|kind| kind == "ReportBatchItemFailures"),
+                    concurrency: concurrency.unwrap_or(CONCURRENCY_AT_FIRST),
+                });
+            }
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ struct Rule {
 }
 
 /// A folder ending in `/` stands for every crate in it that has no row of its own.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 12] = [
     // Pure: no runtime, no platform, no clock.
     Rule {
         folder: "shared/ledger",
@@ -36,11 +36,44 @@ const RULES: [Rule; 7] = [
     Rule { folder: "shared/http-api", may: &["ledger"], never: &[&AWS] },
     // Knows the platform and nothing of what runs on it.
     Rule { folder: "shared/startup", may: &[], never: &[] },
+    // The identity provider's interface, and nothing of what it is used for.
+    Rule { folder: "shared/clerk", may: &["ledger", "startup"], never: &[&AWS, &["axum"]] },
+    // Everything in the State table that guards no money.
+    Rule {
+        folder: "shared/directory",
+        may: &["ledger"],
+        never: &[&["aws_lambda", "axum", "hyper", "lambda_"]],
+    },
+    Rule {
+        folder: "shared/admin",
+        may: &["directory", "http-api", "ledger", "ledger-dynamodb", "startup"],
+        never: &[],
+    },
+    Rule {
+        folder: "shared/projection",
+        may: &["clerk", "directory", "ledger", "ledger-dynamodb", "startup"],
+        never: &[&["axum"]],
+    },
+    Rule {
+        folder: "shared/sync",
+        may: &["clerk", "directory", "ledger", "ledger-dynamodb", "projection", "startup"],
+        never: &[&["axum"]],
+    },
     // A new shared crate starts with nothing and gets a row when it needs one.
     Rule { folder: "shared/", may: &[], never: &[] },
     Rule {
         folder: "functions/",
-        may: &["http-api", "ledger", "ledger-dynamodb", "startup"],
+        may: &[
+            "admin",
+            "clerk",
+            "directory",
+            "http-api",
+            "ledger",
+            "ledger-dynamodb",
+            "projection",
+            "startup",
+            "sync",
+        ],
         never: &[],
     },
     // Builds in seconds, because every command waits for it.

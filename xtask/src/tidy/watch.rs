@@ -2,7 +2,7 @@
 //! template, so the routes are in the root manifest a second time, and the path of its secrets in
 //! the manifest of each function that has some.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::template::{Declared, Route, declared_functions};
 use crate::workspace::SourceFile;
@@ -20,7 +20,7 @@ pub(crate) fn problems(template: &str, files: &[SourceFile]) -> Vec<String> {
         let file = files.iter().find(|file| file.path == path);
         file.map_or("", |file| file.text.as_str())
     };
-    let expected: BTreeSet<String> = declared.iter().flat_map(routes).collect();
+    let expected = routes(&declared);
     let found = table(manifest("Cargo.toml"), ROUTER);
     let missing = expected.difference(&found).map(|line| format!("{ROUTER} lacks `{line}`"));
     let superfluous = found.difference(&expected);
@@ -35,13 +35,19 @@ pub(crate) fn problems(template: &str, files: &[SourceFile]) -> Vec<String> {
     missing.chain(superfluous).chain(secrets).collect()
 }
 
-/// A function's routes as the router has them, one a line.
-fn routes(function: &Declared) -> Vec<String> {
-    let name = function.binary.as_deref().unwrap_or_default();
-    let line = |Route { method, path }: &Route| {
-        format!("\"{path}\" = [{{ method = \"{method}\", function = \"{name}\" }}]")
-    };
-    function.routes.iter().map(line).collect()
+/// The routes as the router has them: one line for each path, its methods in the template's order.
+fn routes(declared: &[Declared]) -> BTreeSet<String> {
+    let mut targets: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for function in declared {
+        let name = function.binary.as_deref().unwrap_or_default();
+        for Route { method, path } in &function.routes {
+            let target = format!("{{ method = \"{method}\", function = \"{name}\" }}");
+            targets.entry(path).or_default().push(target);
+        }
+    }
+    let line =
+        |(path, targets): (&str, Vec<String>)| format!("\"{path}\" = [{}]", targets.join(", "));
+    targets.into_iter().map(line).collect()
 }
 
 /// The lines of one table of a manifest.
@@ -74,11 +80,13 @@ Resources:
           Properties:
             Method: GET
             Path: /api/ai/{id}/end
+        EndAtOnce:
+          Properties: { ApiId: !Ref Api, Method: DELETE, Path: /api/ai/chat }
 ";
 
     const ROUTES: &str = "\
 [workspace.metadata.lambda.watch.router]
-\"/api/ai/chat\" = [{ method = \"POST\", function = \"ai-guard\" }]
+\"/api/ai/chat\" = [{ method = \"POST\", function = \"ai-guard\" }, { method = \"DELETE\", function = \"ai-guard\" }]
 \"/api/ai/{id}/end\" = [{ method = \"GET\", function = \"ai-guard\" }]
 
 [other]
@@ -102,6 +110,9 @@ Resources:
         check(ROUTES, ENV, &[]);
         check("", ENV, &["lacks `\"/api/ai/chat\"", "lacks `\"/api/ai/{id}/end\""]);
         check(&ROUTES.replace("\"GET\"", "\"PUT\""), ENV, &["lacks", "template.yaml not"]);
+        // A path with two methods is one line with both.
+        let one = ", { method = \"DELETE\", function = \"ai-guard\" }";
+        check(&ROUTES.replace(one, ""), ENV, &["lacks `\"/api/ai/chat\"", "template.yaml not"]);
         let more = ROUTES.replace("\n\n", "\n\"/new\" = \"ai-guard\"\n\n");
         check(&more, ENV, &["has `\"/new\""]);
     }
