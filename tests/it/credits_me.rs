@@ -5,7 +5,8 @@ mod settings;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use axum::Router;
-use credits_me::{CreditsMe, Settings, router};
+use credits_me::{Catalogue, CreditsMe, PlanCredits, Settings, router};
+use directory::Directory;
 use http::{HeaderValue, header::AUTHORIZATION};
 use http_api::{TokenSettings, TokenVerifier};
 use http_body_util::BodyExt;
@@ -46,11 +47,16 @@ async fn function(books: &Harness, values: &[(&str, &str)]) -> Router {
     let verifier = Arc::new(TokenVerifier::new(token, no_keys).unwrap());
     let clock = Clock::fixed(now());
     let read = move || {
-        let read = Settings::new(&values, Some(PriceBook::default()), Arc::clone(&verifier));
+        let catalogue = Catalogue {
+            prices: Some(PriceBook::default()),
+            plan_credits: Some(PlanCredits::default()),
+        };
+        let read = Settings::new(&values, catalogue, Arc::clone(&verifier));
         async move { read.map_err(BoxError::from) }
     };
     let settings = Cached::load(clock.clone(), read).await.unwrap();
-    router(CreditsMe { store: books.store.clone(), settings, clock })
+    let directory = Directory::new(books.client.clone(), books.names.state.clone());
+    router(CreditsMe { store: books.store.clone(), directory, settings, clock })
 }
 
 /// What a request answers: status, `Cache-Control`, body.

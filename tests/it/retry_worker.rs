@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledger::hold::{Ending, Hold};
 use ledger_dynamodb::{End, StoreError};
 use local::fault::{Fault, Rule};
-use retry_worker::{Deps, WorkError, handle};
+use retry_worker::{Deps, Later, WorkError, handle};
 use serde_json::{Value, json};
 use startup::{Clock, SqsMessage};
 
@@ -14,7 +14,7 @@ use crate::harness::{Harness, admin, credits, end, expired, grant, hold_at, late
 /// The worker on the test's books; it gives up soon on a table it cannot reach.
 fn worker(books: &Harness, seconds: i64) -> Deps {
     let store = books.store.clone().patient(Duration::from_millis(100));
-    Deps { store, clock: Clock::fixed(later(seconds)) }
+    Deps { store, clock: Clock::fixed(later(seconds)), later: Later::none() }
 }
 
 /// What the guard queues, with some members changed.

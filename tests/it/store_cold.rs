@@ -57,7 +57,7 @@ async fn a_grant_key_with_another_amount_or_account_is_a_conflict() {
 async fn the_same_command_again_is_done_once_even_if_it_could_not_be_done_twice() {
     let (books, user) = Harness::opened(30).await;
     let by = Adjustment::By(credits(-20));
-    let action = Action::Adjust { adjustment: by, reason: None };
+    let action = Action::Adjust { adjustment: by, reason: None, key: None };
     let command = Command { id: ulid(), actor: admin(), action };
     let at = crate::harness::now();
     let first = books.store.submit(&user, &command, at).await.unwrap();
@@ -72,7 +72,7 @@ async fn the_same_command_in_two_processes_at_once_is_done_once_and_answered_twi
     for _ in 0..20 {
         let (books, user) = Harness::opened(30).await;
         let by = Adjustment::By(credits(-20));
-        let action = Action::Adjust { adjustment: by, reason: None };
+        let action = Action::Adjust { adjustment: by, reason: None, key: None };
         let command = Command { id: ulid(), actor: admin(), action };
         let (one, two) = (crate::harness::now(), crate::harness::later(1));
         let (left, right) = tokio::join!(
@@ -100,7 +100,8 @@ async fn an_adjustment_is_not_lost_under_concurrent_use_and_says_what_moved() {
     let mut moved = 0;
     for target in [500, 800, 200, 900] {
         let to = Adjustment::To(credits(target));
-        match books.submit(&user, Action::Adjust { adjustment: to, reason: None }).await {
+        match books.submit(&user, Action::Adjust { adjustment: to, reason: None, key: None }).await
+        {
             Ok(receipt) => moved += receipt.entry.map_or(0, |entry| entry.amount.get()),
             Err(error) => assert_eq!(rejection(Err::<(), _>(error)), Rejection::Busy),
         }
@@ -119,9 +120,10 @@ async fn refunds_of_one_call_add_up_to_what_it_cost_and_no_more() {
     books.store.end(&call, &settled(30)).await.unwrap();
     let refund = |amount| Action::Refund {
         hold: call.id,
-        amount: credits(amount),
+        amount: Some(credits(amount)),
         cost: credits(30),
         note: None,
+        key: None,
     };
     let limit = Rejection::ReversalLimit { limit: credits(30) };
     assert_eq!(rejection(books.submit(&user, refund(31)).await), limit, "the first of all");

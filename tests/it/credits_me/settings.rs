@@ -9,8 +9,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
+use directory::Plan;
 use jiff::Timestamp;
-use ledger::mode::Mode;
+use ledger::{command::RollOver, mode::Mode};
 use local::Aws;
 use startup::Startup;
 use tokio::net::TcpListener;
@@ -70,14 +71,15 @@ fn environment(books: &Harness, ssm: &str) -> Startup {
 }
 
 #[tokio::test]
-async fn a_start_reads_the_settings_and_the_prices_once() {
+async fn a_start_reads_the_settings_the_prices_and_the_plans_once() {
     let books = Harness::start().await;
     let (_aws, ssm) = parameter_store(&[("SIGNUP_CREDITS", "100")]).await;
     let function = start(&books, &ssm).await.unwrap();
     let settings = function.settings.current().await;
     assert_eq!((settings.signup, settings.low_balance), (credits(100), credits(10)));
     assert_eq!(settings.prices, Some(PriceBook::default()));
-    assert_eq!(books.operations(), ["GetItem"]);
+    assert_eq!(settings.plan_credits, Some(PlanCredits::default()));
+    assert_eq!(books.operations(), ["GetItem", "Query"]);
 }
 
 #[tokio::test]
@@ -96,7 +98,8 @@ async fn a_table_out_of_reach_stops_no_start_and_hides_no_change_of_mode() {
     books.front.down(true);
     let (aws, ssm) = parameter_store(&[("CREDITS_ENABLED", "1")]).await;
     let function = start(&books, &ssm).await.unwrap();
-    assert_eq!(function.settings.current().await.prices, None);
+    let read = function.settings.current().await;
+    assert_eq!((&read.prices, &read.plan_credits), (&None, &None));
     let at_test_time = |function| CreditsMe { clock: Clock::fixed(now()), ..function };
     let function = router(at_test_time(function));
     let answer = signed_in(&function, SETTINGS).await;
@@ -158,4 +161,64 @@ async fn a_price_book_that_vanishes_is_still_shown() {
     deleting.key("pk", key("PRICE_BOOK")).key("sk", key("ONLY")).send().await.unwrap();
     *time.lock().unwrap() = later(60);
     assert_eq!(function.settings.current().await.prices, shown);
+}
+
+/// A plan of so many credits a period, at its first revision.
+fn plan(id: &str, amount: i64) -> Plan {
+    Plan {
+        id: id.to_owned(),
+        name: id.to_uppercase(),
+        description: None,
+        credits: credits(amount),
+        roll_over: RollOver::None,
+        clerk_plans: Vec::new(),
+        stripe_prices: Vec::new(),
+        public: true,
+        active: true,
+        revision: 1,
+        updated_at: now(),
+        updated_by: "admin:user_admin".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn what_plans_bring_is_shown_and_a_change_within_a_minute() {
+    let books = Harness::start().await;
+    let (aws, ssm) = parameter_store(&[]).await;
+    let (function, time) = moved_by_hand(&books, &ssm).await;
+    let directory = function.directory.clone();
+    let router = router(function);
+    let shown = async |at: Timestamp| {
+        *time.lock().unwrap() = at;
+        let token = mint().user_token(USER, at).unwrap();
+        let mut body = send(&router, SETTINGS, Some(&token)).await.body;
+        body["planCredits"].take()
+    };
+    assert_eq!(shown(now()).await, json!({}));
+    let private = Plan { public: false, ..plan("team", 2_000) };
+    let retired = Plan { active: false, ..plan("old", 50) };
+    for plan in [plan("pro", 500), private, retired] {
+        directory.create_plan(&plan).await.unwrap();
+    }
+    let (before, after) = (books.operations().len(), later(59));
+    assert_eq!(shown(later(1)).await, json!({}), "kept, like the prices");
+    assert_eq!(books.operations().len(), before, "a request of its own reads nothing");
+    assert_eq!(shown(after).await, json!({"pro": 500, "team": 2_000}));
+    directory.replace_plan(&plan("pro", 600), 1).await.unwrap();
+    assert_eq!(shown(later(120)).await, json!({"pro": 600, "team": 2_000}));
+
+    put(&aws, "CREDITS_ENABLED", "off").await;
+    assert_eq!(shown(later(180)).await, Value::Null);
+}
+
+#[tokio::test]
+async fn plans_out_of_reach_when_the_settings_were_read_are_read_for_the_request() {
+    let books = Harness::start().await;
+    let (_aws, ssm) = parameter_store(&[]).await;
+    books.front.down(true);
+    let (function, _time) = moved_by_hand(&books, &ssm).await;
+    books.front.down(false);
+    function.directory.create_plan(&plan("pro", 500)).await.unwrap();
+    let answer = signed_in(&router(function), SETTINGS).await;
+    assert_eq!((answer.status, &answer.body["planCredits"]), (200, &json!({"pro": 500})));
 }

@@ -16,12 +16,14 @@ use ledger::{
     command::{Action, Command},
 };
 use local::{
+    clerk,
+    mint::Mint,
     provider,
     service_key::{SCOPES, ServiceKey},
 };
 use tokio::process::Command as Program;
 
-use super::town::{Town, wall_clock};
+use super::town::{Town, fresh_folder, wall_clock};
 use crate::harness::{account, admin, startup};
 
 /// How many users a script has for itself; one that has none left says so.
@@ -39,9 +41,7 @@ async fn the_openai_sdk_for_node_works_with_a_base_url_and_a_token() {
 
 #[tokio::test]
 async fn the_openai_sdk_for_python_works_with_a_base_url_and_a_token() {
-    let mut python = Program::new(installed("venv/bin/python"));
-    python.args(["-B", "-m", "unittest", "--verbose", "test_openai"]);
-    run(python).await;
+    run(python("test_openai")).await;
 }
 
 #[tokio::test]
@@ -52,6 +52,22 @@ async fn the_vercel_ai_sdk_works_with_a_base_url_and_a_token() {
 #[tokio::test]
 async fn the_typed_client_of_the_split_api_is_sound_and_works() {
     run(node("holds.test.mjs")).await;
+}
+
+#[tokio::test]
+async fn clerks_sdk_for_node_takes_the_stand_in_for_clerk() {
+    run_at_clerk(node("clerk.test.mjs")).await;
+}
+
+#[tokio::test]
+async fn clerks_sdk_for_python_takes_the_stand_in_for_clerk() {
+    run_at_clerk(python("test_clerk")).await;
+}
+
+fn python(script: &str) -> Program {
+    let mut python = Program::new(installed("venv/bin/python"));
+    python.args(["-B", "-m", "unittest", "--verbose", script]);
+    python
 }
 
 fn node(script: &str) -> Program {
@@ -68,17 +84,58 @@ async fn run(mut program: Program) {
     let tokens: Vec<String> = users.iter().map(|user| town.token(user)).collect();
     freeze(&town).await;
     program
-        .current_dir(scripts(&town.folder()))
         .env_clear()
-        // No setting of the machine, such as a proxy or an SDK's own variables, comes along.
-        .env("PATH", path())
         .env("SALDO_API", &town.client.api)
         .env("SALDO_STREAM", town.client.streaming.trim_end_matches('/'))
         .env("SALDO_TOKENS", tokens.join(" "))
         .env("SALDO_FROZEN_TOKEN", town.token(FROZEN))
         .env("SALDO_SERVICE_KEY", service_key.key)
         .env("PROVIDER_URL", &town.provider.base_url)
-        .env("PROVIDER_KEY", provider::KEY)
+        .env("PROVIDER_KEY", provider::KEY);
+    succeeds(program, &town.folder()).await;
+    for account in town.store.accounts().await.unwrap() {
+        town.books_of(account.as_str()).await;
+    }
+}
+
+/// Runs a script against a stand-in for Clerk alone, with five users, one organization and three
+/// subscription items.
+async fn run_at_clerk(mut program: Program) {
+    let folder = fresh_folder();
+    let mint = Mint::open(&folder).unwrap();
+    let options = clerk::Options::with_keys_of(&mint);
+    let clerk = clerk::start_with(local::bind(0).await.unwrap(), options).unwrap();
+    clerk.add_users(5);
+    clerk.add_organization("org_1");
+    let end = Some("2026-12-01T00:00:00Z".parse().unwrap());
+    for (number, account, plan, period_end) in [
+        (1, "user_2", "cplan_PRO", end),
+        (2, "user_4", "cplan_FREE", None),
+        (3, "org_1", "cplan_PRO", end),
+    ] {
+        clerk.add_subscription(&clerk::Subscription {
+            item: format!("csub_item_{number}"),
+            account: account.to_owned(),
+            plan: plan.to_owned(),
+            status: "active".to_owned(),
+            period_start: "2026-11-01T00:00:00Z".parse().unwrap(),
+            period_end,
+        });
+    }
+    program
+        .env_clear()
+        .env("CLERK_API_URL", &clerk.url)
+        .env("CLERK_SECRET_KEY", clerk::SECRET_KEY)
+        .env("SALDO_TOKEN", mint.user_token("user_1", wall_clock()).unwrap());
+    succeeds(program, &folder).await;
+}
+
+/// Runs a script to its end. No setting of the machine, such as a proxy or an SDK's own variables,
+/// comes along.
+async fn succeeds(mut program: Program, folder: &Path) {
+    program
+        .current_dir(scripts(folder))
+        .env("PATH", path())
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, program.output()).await;
@@ -86,9 +143,6 @@ async fn run(mut program: Program) {
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(output.status.success(), "{}\n{}", said[0], said[1]);
-    for account in town.store.accounts().await.unwrap() {
-        town.books_of(account.as_str()).await;
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "programs are found where the tests found cargo")]

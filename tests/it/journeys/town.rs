@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use ledger::{AccountId, entry::Entry};
 use ledger_dynamodb::{LedgerStore, TableNames};
 use local::{
     Storage,
+    clerk::{self, ClerkStandIn},
     fault::Front,
     mint::{AUTHORIZED_PARTY, Mint},
     provider::{self, Provider},
@@ -30,6 +31,7 @@ use crate::harness::{account, startup};
 pub(crate) struct Town {
     pub(crate) stack: Stack,
     pub(crate) provider: Provider,
+    pub(crate) clerk: ClerkStandIn,
     /// Serves the keys for as long as it is there.
     mint: Mint,
     pub(crate) front: Arc<OnceLock<Front>>,
@@ -90,8 +92,9 @@ impl Town {
             provider::Options { word_pause: Duration::from_millis(2), ..Default::default() };
         let listener = local::bind(0).await.unwrap();
         let provider = provider::start_with(listener, pause).unwrap();
+        let clerk = clerk::start(local::bind(0).await.unwrap()).unwrap();
         let front = Arc::new(OnceLock::new());
-        let mut options = options(&folder, &provider, &issuer);
+        let mut options = options(&folder, &provider, &issuer, &clerk.url);
         let filled = Arc::clone(&front);
         options.front = Some(Box::new(move |database| {
             Box::pin(async move {
@@ -116,7 +119,13 @@ impl Town {
             streaming: stack.function_urls["ai-guard"].clone(),
             token: mint.user_token("user_1", wall_clock()).unwrap(),
         };
-        Self { stack, provider, mint, front, store, startup, client, folder }
+        Self { stack, provider, clerk, mint, front, store, startup, client, folder }
+    }
+
+    /// The client of an administrator.
+    pub(crate) fn admin(&self) -> Client {
+        let token = self.mint.admin_token("user_admin", wall_clock()).unwrap();
+        Client { token, ..self.client.clone() }
     }
 
     /// A token of any user.
@@ -171,6 +180,11 @@ impl Town {
 }
 
 impl Client {
+    /// What stands after `Bearer`.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(crate) async fn chat(&self, model: &str) -> Reply {
         self.post("/api/ai/chat", &chat(model)).await
     }
@@ -183,6 +197,20 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         read(self.open(&format!("{}{path}", self.api), body).await).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Reply {
+        self.put_if(path, body, "").await
+    }
+
+    /// One call that changes what has this version, or whatever there is where it is empty.
+    pub(crate) async fn put_if(&self, path: &str, body: &Value, version: &str) -> Reply {
+        let mut request = self.request(&format!("{}{path}", self.api), body);
+        *request.method_mut() = Method::PUT;
+        if !version.is_empty() {
+            request.headers_mut().insert("if-match", version.parse().unwrap());
+        }
+        read(self.http.send(request).await.unwrap()).await
     }
 
     /// A streamed chat, as soon as its headers are there.
@@ -224,7 +252,7 @@ pub(crate) fn chat(model: &str) -> Value {
     json!({ "model": model, "messages": [{ "role": "user", "content": "one two three four" }] })
 }
 
-fn options(folder: &Path, provider: &Provider, issuer: &str) -> Options {
+fn options(folder: &Path, provider: &Provider, issuer: &str, clerk_url: &str) -> Options {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut options = Options::new(root.join("template.yaml"), programs(), folder.join("logs"));
     options.storage = Storage::Memory;
@@ -234,9 +262,14 @@ fn options(folder: &Path, provider: &Provider, issuer: &str) -> Options {
         ("PROVIDER_MODELS", "*"),
         ("CLERK_ISSUER", issuer),
         ("CLERK_AUTHORIZED_PARTIES", AUTHORIZED_PARTY),
+        ("CLERK_API_URL", clerk_url),
     ];
     for (name, value) in settings {
         options.settings.insert(name.to_owned(), value.to_owned());
+    }
+    for function in ["admin-adjust", "admin-sync", "retry-worker"] {
+        let key = clerk::SECRET_KEY.to_owned();
+        options.secrets.insert(format!("{function}/CLERK_SECRET_KEY"), key);
     }
     options.secrets.insert("ai-guard/PROVIDER_KEY".to_owned(), provider::KEY.to_owned());
     options
@@ -248,7 +281,7 @@ fn programs() -> PathBuf {
     own.parent().and_then(Path::parent).unwrap().to_owned()
 }
 
-fn fresh_folder() -> PathBuf {
+pub(crate) fn fresh_folder() -> PathBuf {
     let name = format!("journey-{}", startup::new_ulid(wall_clock()));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
