@@ -42,7 +42,8 @@ impl Projector {
                 async move {
                     // Never closed; without its place, a balance would merely be shown sooner.
                     let _place = PLACES.acquire().await;
-                    (account, round.one(account).await)
+                    // Boxed, because what it needs while it runs is large, and most of them wait.
+                    (account, Box::pin(round.one(account)).await)
                 }
             })
             .collect();
