@@ -94,6 +94,9 @@ pub struct Options {
     pub function_url_port: u16,
     /// Whether schedules run by themselves.
     pub schedules: bool,
+    /// Whether tables keep the streams of their changes. The emulator looks through a whole stream
+    /// at every write, which a table with 100,000 entries cannot bear.
+    pub streams: bool,
     /// Whether the functions are left to somebody else, such as `cargo lambda watch`: no process,
     /// route, function URL or event source of theirs is started.
     pub aws_only: bool,
@@ -123,6 +126,7 @@ impl Options {
             port: 0,
             function_url_port: 0,
             schedules: false,
+            streams: true,
             aws_only: false,
         }
     }

@@ -79,8 +79,9 @@ async fn queue(town: &Town, count: usize) -> Result<(), Failure> {
     let url = town.stack.queue_url("RetryQueue").map_err(said)?;
     let users: Vec<String> =
         (1..=count.min(town.users)).map(|number| format!("user_{number}")).collect();
+    let since = now();
     for accounts in users.chunks(ACCOUNTS_MAX) {
-        let body = json!({"version": 1, "kind": "project", "accounts": accounts, "again": true});
+        let body = json!({"version": 1, "kind": "project", "accounts": accounts, "since": since});
         let message = json!({"QueueUrl": url, "MessageBody": body.to_string()});
         town.stack.aws.call("AmazonSQS.SendMessage", &message).await.map_err(said)?;
     }

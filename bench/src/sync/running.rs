@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::FEW_USERS;
 use super::town::Town;
-use super::{MEMORY_FROM_USERS, percent};
 use crate::Failure;
 use crate::guard::process::{children, cpu};
 
@@ -30,15 +30,6 @@ pub(crate) struct Ran {
     pub(crate) cpu: Duration,
     /// What the run says of itself at its end.
     pub(crate) counters: Value,
-}
-
-impl Ran {
-    /// The memory at the end, of what it was at [`MEMORY_FROM_USERS`] users, in percent.
-    pub(crate) fn memory_grown_percent(&self) -> u64 {
-        let first = self.memory.first().map_or(0, |(_, kilobytes)| *kilobytes);
-        let last = self.memory.last().map_or(0, |(_, kilobytes)| *kilobytes);
-        percent(last, first)
-    }
 }
 
 /// Starts a run over all users and returns once it is through.
@@ -86,11 +77,16 @@ pub(crate) async fn run(town: &Town) -> Result<Ran, Failure> {
 
 /// The numbers of users at which memory is looked at.
 fn marks(users: usize) -> Vec<u64> {
-    let users = u64::try_from(users).unwrap_or(u64::MAX);
-    [MEMORY_FROM_USERS, users / 10, users / 2, users]
+    [FEW_USERS, users / 10, users / 2]
         .into_iter()
-        .filter(|mark| (MEMORY_FROM_USERS..users).contains(mark))
+        .filter(|mark| (FEW_USERS..users).contains(mark))
+        .filter_map(|mark| u64::try_from(mark).ok())
         .collect()
+}
+
+/// Resident memory of the largest worker, in kilobytes.
+pub(crate) fn memory() -> Result<u64, Failure> {
+    largest(&children("retry-worker"))
 }
 
 /// Resident memory of the largest of these processes, in kilobytes.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::running::Ran;
 use super::town::{PLAN_CREDITS, SIGNUP_CREDITS, WORKERS};
-use super::{COUNTED_USERS, MEMORY_MAX_PERCENT, Measured, Options, RATE_MIN_PERCENT};
+use super::{FEW_USERS, MEMORY_MAX_PERCENT, Measured, Options, RATE_MIN_PERCENT};
 use crate::guard::process::processor;
 
 /// All tables.
 pub(crate) fn markdown(options: &Options, measured: &Measured) -> String {
     let tables = [
         run(&measured.ran),
-        memory(&measured.ran),
+        memory(measured),
         projection(options, measured),
         requests(options, measured),
     ];
@@ -45,21 +45,25 @@ fn run(ran: &Ran) -> String {
     )
 }
 
-fn memory(ran: &Ran) -> String {
+fn memory(measured: &Measured) -> String {
     let mut text = String::from(
         "### Memory of a worker\n\n\
-         | after users | resident | of the first |\n|---:|---:|---:|\n",
+         | | resident | of the first |\n|---|---:|---:|\n",
     );
-    let first = ran.memory.first().map_or(0, |(_, kilobytes)| *kilobytes);
-    for (users, kilobytes) in &ran.memory {
-        let times = super::percent(*kilobytes, first);
-        let (times, megabytes) = (hundredths(times), hundredths(*kilobytes / 10));
-        let _ = writeln!(text, "| {users} | {megabytes} MB | {times} × |");
+    let few = measured.memory_few;
+    let mut row = |what: &str, kilobytes: u64| {
+        let times = hundredths(super::percent(kilobytes, few));
+        let _ = writeln!(text, "| {what} | {} MB | {times} × |", hundredths(kilobytes / 10));
+    };
+    row(&format!("after a run over {FEW_USERS} users, its balances shown"), few);
+    for (users, kilobytes) in &measured.ran.memory {
+        row(&format!("after {users} users of the large run"), *kilobytes);
     }
     let limit = hundredths(MEMORY_MAX_PERCENT);
     let _ = write!(
         text,
-        "\nOf the largest process each time (`VmRSS`). *Limit: {limit} × at the end of the run.*"
+        "\nOf the largest of the processes each time (`VmRSS`), which are the same in both runs. \
+         *Limit: {limit} × at the end.*"
     );
     text
 }
@@ -92,7 +96,7 @@ fn requests(options: &Options, measured: &Measured) -> String {
     for (name, count) in &measured.requests {
         let _ = writeln!(text, "| {name} | {count} |");
     }
-    let users = COUNTED_USERS.min(options.users);
+    let users = FEW_USERS.min(options.users);
     let _ = write!(
         text,
         "\nCounted at the connector in a run over {users} users of its own, with all that was \

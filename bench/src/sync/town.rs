@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use ledger_dynamodb::{LedgerStore, TableNames};
@@ -26,6 +27,10 @@ pub(crate) const WORKERS: usize = 5;
 /// So many accounts at either end are verified.
 const VERIFIED: usize = 600;
 
+/// What takes longer to be shown has got stuck; and how often it is looked.
+const SHOWN_WITHIN: Duration = Duration::from_mins(5);
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What a stack is to be like.
 pub(crate) struct Wish {
     /// Users at the identity provider.
@@ -36,7 +41,7 @@ pub(crate) struct Wish {
     pub(crate) counted: bool,
 }
 
-/// A running stack with nobody in its tables.
+/// A running stack, with nobody in its tables at first.
 pub(crate) struct Town {
     pub(crate) stack: Stack,
     pub(crate) clerk: ClerkStandIn,
@@ -58,10 +63,6 @@ impl Town {
         let issuer = mint.serve(local::bind(0).await.map_err(said)?).map_err(said)?;
         let clerk = clerk::start(local::bind(0).await.map_err(said)?).map_err(said)?;
         clerk.set_limits(wish.clerk_rate, 10);
-        clerk.add_users(wish.users);
-        for number in (1..=wish.users).filter(|number| has_plan(*number)) {
-            clerk.add_subscription(&subscription(number)?);
-        }
         let mut options = options(checkout, folder, wish, &issuer, &clerk.url);
         let front = Arc::new(OnceLock::new());
         if wish.counted {
@@ -83,7 +84,8 @@ impl Town {
         let admin = mint.admin_token("user_admin", now()).map_err(said)?;
         let client = Client::new()?;
         let front = Arc::into_inner(front).and_then(OnceLock::into_inner);
-        let town = Self { stack, clerk, users: wish.users, front, client, admin, store };
+        let mut town = Self { stack, clerk, users: 0, front, client, admin, store };
+        town.grow(wish.users)?;
         let plan = json!({
             "id": "pro", "name": "Pro", "credits": PLAN_CREDITS, "clerkPlans": ["pro"],
         });
@@ -92,6 +94,32 @@ impl Town {
             front.reset();
         }
         Ok(town)
+    }
+
+    /// Lets more users sign up at the identity provider, until there are so many.
+    pub(crate) fn grow(&mut self, users: usize) -> Result<(), Failure> {
+        self.clerk.add_users(users.saturating_sub(self.users));
+        for number in (self.users.saturating_add(1)..=users).filter(|number| has_plan(*number)) {
+            self.clerk.add_subscription(&subscription(number)?);
+        }
+        self.users = users;
+        Ok(())
+    }
+
+    /// Waits until every user's balance is shown in Clerk as it is.
+    pub(crate) async fn all_shown(&self) -> Result<(), Failure> {
+        let began = Instant::now();
+        for number in 1..=self.users {
+            let (user, credits) = (format!("user_{number}"), json!(credits(number)));
+            let pointer = "/public_metadata/creditsRemaining";
+            while self.clerk.user(&user).pointer(pointer) != Some(&credits) {
+                if began.elapsed() > SHOWN_WITHIN {
+                    return Err(format!("the balance of {user} is not shown"));
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Reply, Failure> {
@@ -128,11 +156,10 @@ impl Town {
     pub(crate) async fn verify_some(&self) -> Result<(), Failure> {
         let ends = (1..=self.users).take(VERIFIED).chain((1..=self.users).rev().take(VERIFIED));
         for number in ends {
-            let plan = if has_plan(number) { PLAN_CREDITS } else { 0 };
             let user = format!("user_{number}").parse().map_err(said)?;
             let report = self.store.verify(&user, now()).await.map_err(said)?;
             let right = report.settled && report.violations.is_empty();
-            if !right || report.available != Some((SIGNUP_CREDITS + plan).into()) {
+            if !right || report.available != Some(credits(number).into()) {
                 return Err(format!("the books of {user} are not as they should be: {report:?}"));
             }
         }
@@ -143,6 +170,11 @@ impl Town {
 /// Every second user pays for the plan.
 fn has_plan(number: usize) -> bool {
     number.is_multiple_of(2)
+}
+
+/// What the n-th user has in the end.
+fn credits(number: usize) -> u32 {
+    if has_plan(number) { SIGNUP_CREDITS + PLAN_CREDITS } else { SIGNUP_CREDITS }
 }
 
 /// The n-th user's stay on the plan, in the middle of its period.
@@ -167,6 +199,7 @@ fn options(
 ) -> Options {
     let template = checkout.root.join("template.yaml");
     let mut options = Options::new(template, &checkout.functions, folder.join("logs"));
+    options.streams = false;
     options.processes = WORKERS;
     options.processes_max.insert("retry-worker".to_owned(), WORKERS);
     for seldom in ["admin-adjust", "ai-guard", "credits-me"] {

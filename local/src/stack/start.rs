@@ -94,6 +94,9 @@ fn load(options: &Options, aws_url: &str) -> Result<Template, StackError> {
         let function = function.ok_or_else(|| StackError::NoFunction(name.clone()))?;
         function.timeout = *timeout;
     }
+    if !options.streams {
+        template.tables.iter_mut().for_each(|table| table.stream_view = None);
+    }
     let limited = options.processes_max.keys();
     if let Some(name) = limited.into_iter().find(|name| template.function(name).is_none()) {
         return Err(StackError::NoFunction(name.clone()));

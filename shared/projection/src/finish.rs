@@ -32,7 +32,7 @@ impl Projector {
     /// shown is dropped. An error means that something is left that only this message asks for:
     /// it is to be delivered again, later.
     pub async fn finish(&self, message: &Project, now: Timestamp) -> Result<(), ProjectionError> {
-        let round = Round::new(self, message.again, now);
+        let round = Round::new(self, message.since, now);
         // Collected, because a stream of borrowing closures cannot be sent to another thread.
         let fates: Vec<_> = message
             .accounts
@@ -68,7 +68,7 @@ impl Projector {
         // Everything that waits is in this message too: it need not be sent twice.
         match error {
             Some(error) => Err(error),
-            None => self.send_anew(waiting, message.again).await,
+            None => self.send_anew(waiting, message.since).await,
         }
     }
 
@@ -76,7 +76,7 @@ impl Projector {
     async fn send_anew(
         &self,
         waiting: Vec<(Duration, AccountId)>,
-        again: bool,
+        since: Option<Timestamp>,
     ) -> Result<(), ProjectionError> {
         let Some(delay) = waiting.iter().map(|(delay, _)| *delay).max() else {
             return Ok(());
@@ -87,7 +87,7 @@ impl Projector {
             delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
             "credits wait to be shown in Clerk"
         );
-        Ok(self.queue.send_many(&Project { accounts, again }.bodies(), delay).await?)
+        Ok(self.queue.send_many(&Project { accounts, since }.bodies(), delay).await?)
     }
 }
 

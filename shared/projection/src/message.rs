@@ -5,8 +5,9 @@
 //! | `version` | 1 |
 //! | `kind` | `project` |
 //! | `accounts` | whose balances to show, 1 to 50 |
-//! | `again` | `true`: also those that are known to be shown. Left out where it is `false` |
+//! | `since` | also those that are known to be shown, unless that was after this time. Left out where there is none |
 
+use jiff::Timestamp;
 use ledger::AccountId;
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +26,10 @@ pub const ACCOUNTS_MAX: usize = 50;
 pub struct Project {
     /// The accounts, at most [`ACCOUNTS_MAX`] in what is sent.
     pub accounts: Vec<AccountId>,
-    /// Whether they are shown again where they are known to be: a call that was given up may
-    /// still arrive at Clerk, behind a newer one.
-    pub again: bool,
+    /// What was shown up to this time does not count as shown: a call that was given up then may
+    /// still arrive at Clerk, behind a newer one. A time and not a yes or no, so that of many
+    /// messages about one account the first that is done is enough.
+    pub since: Option<Timestamp>,
 }
 
 /// A message that is none of ours. It says nothing of what stands there.
@@ -47,14 +49,14 @@ struct Wire {
     version: u64,
     kind: String,
     accounts: Vec<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    again: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
 }
 
 impl Project {
     /// Shows these accounts unless it is known that they are shown.
     pub fn new(accounts: Vec<AccountId>) -> Self {
-        Self { accounts, again: false }
+        Self { accounts, since: None }
     }
 
     /// Reads a message's body.
@@ -73,15 +75,15 @@ impl Project {
         if accounts.is_empty() {
             return Err(Malformed::Member("accounts"));
         }
-        Ok(Self { accounts, again: wire.again })
+        Ok(Self { accounts, since: wire.since })
     }
 
     /// The bodies that ask for this: one for every [`ACCOUNTS_MAX`] accounts.
     pub fn bodies(&self) -> Vec<String> {
         let body = |accounts: &[AccountId]| {
             let accounts = accounts.iter().map(ToString::to_string).collect();
-            let wire =
-                Wire { version: VERSION, kind: KIND.to_owned(), accounts, again: self.again };
+            let (kind, since) = (KIND.to_owned(), self.since);
+            let wire = Wire { version: VERSION, kind, accounts, since };
             // INVARIANT: plain strings and numbers always serialise.
             serde_json::to_string(&wire).unwrap_or_default()
         };
@@ -99,11 +101,12 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_read_back_fifty_accounts_at_a_time() {
-        let sent = Project { accounts: accounts(101), again: true };
+        let since = Some("2026-11-20T12:00:00Z".parse().unwrap());
+        let sent = Project { accounts: accounts(101), since };
         let read: Vec<Project> =
             sent.bodies().iter().map(|body| Project::parse(body).unwrap()).collect();
         assert_eq!(read.iter().map(|one| one.accounts.len()).collect::<Vec<_>>(), [50, 50, 1]);
-        assert!(read.iter().all(|one| one.again));
+        assert!(read.iter().all(|one| one.since == since));
         let all: Vec<_> = read.into_iter().flat_map(|one| one.accounts).collect();
         assert_eq!(all, sent.accounts);
     }

@@ -47,19 +47,20 @@ impl Projector {
         match obstacle {
             Obstacle::Wait(time) => {
                 log::coalesced(id);
-                self.queue_one(id, time, false, now).await;
+                self.queue_one(id, time, None, now).await;
             }
             Obstacle::Failed(error) => {
                 let queued = !error.is_final();
                 log::failed(id, &error, queued);
                 if queued {
-                    let again = matches!(error, ClerkError::Unavailable(_));
-                    self.queue_one(id, wait_after(&error), again, now).await;
+                    let given_up = matches!(error, ClerkError::Unavailable(_));
+                    let since = given_up.then(|| self.clock.now());
+                    self.queue_one(id, wait_after(&error), since, now).await;
                 }
             }
             Obstacle::Unknown(error) => {
                 log::failed(id, &error, true);
-                self.queue_one(id, FIRST_RETRY, false, now).await;
+                self.queue_one(id, FIRST_RETRY, None, now).await;
             }
         }
         false
@@ -72,7 +73,7 @@ impl Projector {
         accounts: &[AccountId],
         delay: Duration,
     ) -> Result<(), ProjectionError> {
-        let message = Project { accounts: accounts.to_vec(), again: true };
+        let message = Project { accounts: accounts.to_vec(), since: Some(self.clock.now()) };
         Ok(self.queue.send_many(&message.bodies(), delay).await?)
     }
 
@@ -107,8 +108,14 @@ impl Projector {
     }
 
     /// Queues one account and notes it, so that admins see what is still to be shown.
-    async fn queue_one(&self, account: &AccountId, delay: Duration, again: bool, now: Timestamp) {
-        let message = Project { accounts: vec![account.clone()], again };
+    async fn queue_one(
+        &self,
+        account: &AccountId,
+        delay: Duration,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let message = Project { accounts: vec![account.clone()], since };
         let bodies = message.bodies();
         let (sent, noted) = tokio::join!(
             self.queue.send_many(&bodies, delay),

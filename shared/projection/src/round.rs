@@ -46,15 +46,15 @@ enum Stop {
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
     projector: &'a Projector,
-    again: bool,
+    since: Option<Timestamp>,
     slots: Slots<'a>,
     stop: Mutex<Option<Stop>>,
 }
 
 impl<'a> Round<'a> {
-    pub(crate) fn new(projector: &'a Projector, again: bool, now: Timestamp) -> Self {
+    pub(crate) fn new(projector: &'a Projector, since: Option<Timestamp>, now: Timestamp) -> Self {
         let slots = Slots::new(&projector.directory, projector.rate, now, PATIENCE);
-        Self { projector, again, slots, stop: Mutex::default() }
+        Self { projector, since, slots, stop: Mutex::default() }
     }
 
     /// The time of this moment.
@@ -111,7 +111,8 @@ impl<'a> Round<'a> {
             return Ok(None);
         };
         let revision = account.balance.revision;
-        if self.again || projection.projected.is_none_or(|shown| shown < revision) {
+        let outdated = self.since.is_some_and(|since| projection.projected_at <= Some(since));
+        if outdated || projection.projected.is_none_or(|shown| shown < revision) {
             return Ok(Some(revision));
         }
         if projection.queued_at.is_some() {

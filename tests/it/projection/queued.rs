@@ -54,6 +54,19 @@ async fn what_somebody_has_wiped_out_in_clerk_is_shown_again_when_a_sync_asks_fo
 }
 
 #[tokio::test]
+async fn of_many_messages_about_one_account_the_first_that_is_done_is_enough() {
+    let (world, users) = crowd(2).await;
+    world.projector.finish(&Project::new(users.clone()), world.now()).await.unwrap();
+    world.pass(3);
+    for _ in 0..5 {
+        world.projector.queue(&users, Duration::ZERO).await.unwrap();
+    }
+    world.pass(3);
+    world.deliver_all().await;
+    assert_eq!(world.clerk.calls().len(), 4);
+}
+
+#[tokio::test]
 async fn whose_turn_it_is_not_waits_and_does_not_fail_the_message() {
     let (world, users) = crowd(2).await;
     world.adjust(&users[0], 9).await.unwrap();
