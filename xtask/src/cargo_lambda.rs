@@ -1,6 +1,7 @@
 //! Every function under `cargo lambda watch`, beside a local stack that has none: each is invoked
 //! with its example events and through its routes, as the README says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -69,9 +70,13 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Runs all of it.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), Failure> {
-    // What `cargo lambda` runs is then there already: the same packages are built with the same
-    // features.
     step::run(&mut step::cargo(&workspace.root, &up::BUILD))?;
+    // What `cargo lambda` runs is then there already. It runs one package at a time, which has fewer
+    // features than all of them together, and nobody waits minutes for the answer to an event.
+    let functions: BTreeSet<&str> = EVENTS.iter().map(|(_, function, _)| *function).collect();
+    for function in functions {
+        step::run(&mut step::cargo(&workspace.root, &["build", "--bin", function]))?;
+    }
     let bin = clients::install_cargo_lambda(workspace)?;
     let folder = workspace.target.join("cargo-lambda");
     prepare(workspace, &folder)?;
