@@ -5,7 +5,7 @@
 //! be tried any number of times, by several workers at once, and cut off anywhere:
 //!
 //! - Everything it does to the books has a name made from the run and what it is done to, or a
-//!   grant key, and so is done once ([`name`]).
+//!   grant key, and so is done once.
 //! - What it counts is read from what it left behind (the run that created a user's row, the mark
 //!   put with an account's opening, the entry of that name), never from what this try did.
 //! - It is committed by one conditional write of the row. Only then is the next message sent, and
